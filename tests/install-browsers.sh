@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs the browsers that the tests drive, from Debian's packages, where apt-get and root are at hand.
+# Elsewhere it says so and leaves it to what Selenium finds; ANYWIRE_TEST_REQUIRE decides what must be there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+packages=(chromium-headless-shell chromium chromium-driver firefox-esr wpewebkit-driver libwpewebkit-1.1-0 edbrowse
+          nginx-light haproxy curl fonts-wqy-microhei fonts-dejavu-core)
+
+missing=()
+if command -v dpkg-query >/dev/null; then
+  for package in "${packages[@]}"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done
+  if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  elif [ ${#missing[@]} -gt 0 ]; then
+    echo "Not installed, and no root to install them: ${missing[*]}" >&2
+  fi
+fi
+
+# acorn holds the client to ES5, axe-core looks for barriers in the pages; both are single files without dependencies.
+if command -v npm >/dev/null && [ ! -f build/node/node_modules/axe-core/axe.min.js ]; then
+  mkdir -p build/node
+  npm install --silent --no-audit --no-fund --no-save --prefix build/node acorn@8.15.0 axe-core@4.10.3
+fi
