@@ -1,0 +1,94 @@
+"""One channel's newest messages in memory.
+
+Invariant: `messages` are contiguous and the last one has offset `head`; `head` is None until it was read from the log.
+`heard` is the highest offset that anything spoke of: where it is above `head`, a hole waits to be filled from the log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protocol.message import Message
+
+if TYPE_CHECKING:
+    from protocol.session import Subscription
+
+MESSAGE_OVERHEAD_BYTES = 200
+"""What a Message costs beside its payload: the object, its slots and one encoded form's header."""
+
+
+class ChannelLog:
+    __slots__ = ("delivered_s", "head", "heard", "live", "messages", "name", "size_bytes", "subscriptions")
+
+    def __init__(self, name: str):
+        self.name = name
+        self.head: int | None = None
+        self.heard = 0
+        self.messages: list[Message] = []
+        self.size_bytes = 0
+        self.subscriptions: set[Subscription] = set()
+        self.live: dict[Subscription, None] = {}
+        """The subscriptions that have everything up to head, in the order in which they caught up."""
+        self.delivered_s = 0.0
+
+    @property
+    def first(self) -> int:
+        """The offset of the oldest message in memory; head + 1 where there is none."""
+        assert self.head is not None
+        return self.head - len(self.messages) + 1
+
+    @property
+    def has_hole(self) -> bool:
+        return self.head is not None and self.heard > self.head
+
+    def append(self, messages: list[Message]) -> list[Message]:
+        """Takes what follows head, and returns it; repeats are dropped, what lies beyond a hole is only heard of."""
+        self.heard = max(self.heard, messages[-1].offset)
+        if self.head is None:
+            return []
+        fresh = []
+        for message in messages:
+            if message.offset == self.head + 1:
+                fresh.append(message)
+                self.head = message.offset
+                self.size_bytes += len(message.payload) + MESSAGE_OVERHEAD_BYTES
+            elif message.offset > self.head:
+                break
+        self.messages.extend(fresh)
+        return fresh
+
+    def since(self, offset: int, max_bytes: int) -> list[Message] | None:
+        """Messages after *offset*, oldest first, about *max_bytes* of them but at least one; [] at the head, None where they are older than memory."""
+        assert self.head is not None
+        if offset >= self.head:
+            return []
+        start = offset + 1 - self.first
+        if start < 0:
+            return None
+        return take(self.messages, max_bytes, start)
+
+    def trim(self, max_bytes: int) -> None:
+        """Forgets the oldest messages until at most *max_bytes* are held."""
+        drop = 0
+        while self.size_bytes > max_bytes and drop < len(self.messages):
+            self.size_bytes -= len(self.messages[drop].payload) + MESSAGE_OVERHEAD_BYTES
+            drop += 1
+        del self.messages[:drop]
+
+    def jump(self, head: int) -> None:
+        """Goes on from *head* without what lies between: every live subscription is now behind, and reads the log by itself."""
+        assert self.head is not None
+        for subscription in self.live:
+            subscription.fall_behind(self.head)
+        self.live.clear()
+        self.trim(0)
+        self.head = head
+
+
+def take(messages: list[Message], max_bytes: int, start: int = 0) -> list[Message]:
+    """About *max_bytes* of *messages* from index *start*, but at least one if there is any."""
+    end, size = start, 0
+    while end < len(messages) and (end == start or size + len(messages[end].payload) <= max_bytes):
+        size += len(messages[end].payload)
+        end += 1
+    return messages[start:end]

@@ -1,0 +1,126 @@
+"""All channels of one process: what came in from the log goes out to whoever follows it.
+
+Invariant: a channel's messages are delivered in the order of their offsets, each once; a hole stops delivery
+until `fill` has brought what is missing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from protocol.channel import ChannelLog
+from protocol.message import Message
+
+WINDOWS_BYTES = 64 * 1024 * 1024
+"""Memory for the newest messages of all channels together."""
+WINDOW_BYTES = 4 * 1024 * 1024
+"""Of one channel: some thousands of chat lines, or 60 of the largest messages."""
+IDLE_CHANNELS = 20_000
+"""Channels that nobody follows, but whose head is remembered: some 10 MB."""
+
+
+class Hub:
+    def __init__(
+        self,
+        epoch: str,
+        fill: Callable[[str], None],
+        clock: Callable[[], float],
+        *,
+        windows_bytes: int = WINDOWS_BYTES,
+        window_bytes: int = WINDOW_BYTES,
+        idle_channels: int = IDLE_CHANNELS,
+    ):
+        """*fill* is called with the name of a channel that has a hole; *clock* gives monotonic seconds."""
+        self.epoch = epoch
+        self._fill = fill
+        self._clock = clock
+        self._windows_bytes = windows_bytes
+        self._window_bytes = window_bytes
+        self._idle_channels = idle_channels
+        self._logs: OrderedDict[str, ChannelLog] = OrderedDict()
+        self._size_bytes = 0
+        self.delivered = 0
+
+    def log(self, channel: str) -> ChannelLog:
+        """The channel's log, made if it is new here; its head may not be known yet."""
+        log = self._logs.get(channel)
+        if log is None:
+            self._shed()
+            log = self._logs[channel] = ChannelLog(channel)
+        else:
+            self._logs.move_to_end(channel)
+        return log
+
+    def head(self, channel: str) -> int | None:
+        """The newest offset that is held here; None where the channel isn't."""
+        log = self._logs.get(channel)
+        return log.head if log is not None else None
+
+    def followed(self) -> list[str]:
+        """The channels that somebody follows."""
+        return [log.name for log in self._logs.values() if log.subscriptions]
+
+    def learn(self, channel: str, head: int) -> ChannelLog:
+        """The log's primary said that *head* is the newest offset."""
+        log = self.log(channel)
+        log.heard = max(log.heard, head)
+        if log.head is None:
+            log.head = head
+        if log.has_hole:
+            self._fill(channel)
+        return log
+
+    def deliver(self, channel: str, messages: list[Message]) -> None:
+        """*messages* of *channel*, contiguous, were committed. Channels that nobody asked for are ignored."""
+        log = self._logs.get(channel)
+        if log is None:
+            return
+        before = log.size_bytes
+        fresh = log.append(messages)
+        if fresh:
+            log.delivered_s = self._clock()
+            self.delivered += len(fresh) * len(log.live)
+            refused = [s for s in tuple(log.live) if not s.attachment.push(s, fresh)]
+            for subscription in refused:
+                if subscription in log.live:  # it may have left meanwhile
+                    del log.live[subscription]
+                    subscription.fall_behind(fresh[0].offset - 1)
+            log.trim(self._window_bytes)
+            self._size_bytes += log.size_bytes - before
+            self._logs.move_to_end(channel)
+            if self._size_bytes > self._windows_bytes:
+                self._shed()
+        if log.has_hole:
+            self._fill(channel)
+
+    def jump(self, channel: str, head: int) -> None:
+        """Gives up filling a hole in memory: goes on from *head*, and followers read the log by themselves."""
+        log = self.log(channel)
+        if log.head is not None and head > log.head:
+            self._size_bytes -= log.size_bytes
+            log.jump(head)
+            log.heard = max(log.heard, head)
+
+    def renew(self, epoch: str) -> None:
+        """The log has begun another life: nothing held here is true any more, and every client comes again."""
+        self.epoch = epoch
+        subscriptions = [s for log in self._logs.values() for s in log.subscriptions]
+        self._logs.clear()
+        self._size_bytes = 0
+        for attachment in {s.attachment: None for s in subscriptions}:
+            attachment.leave()
+
+    def _shed(self) -> None:
+        """Within the limits again, least recently used first: windows of any channel, whole logs of idle ones."""
+        if self._size_bytes > self._windows_bytes:
+            for log in self._logs.values():
+                self._size_bytes -= log.size_bytes
+                log.trim(0)
+                if self._size_bytes <= self._windows_bytes:
+                    break
+        if len(self._logs) > self._idle_channels:
+            for name in [name for name, log in self._logs.items() if not log.subscriptions][
+                : self._idle_channels // 10 or 1
+            ]:
+                self._size_bytes -= self._logs.pop(name).size_bytes

@@ -1,0 +1,76 @@
+"""One event of a channel's log, encoded once and shared by every subscriber."""
+
+from typing import Any
+
+import msgspec
+
+from protocol.positions import Position
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Message:
+    """A kept event: its offset and the JSON object that every client is sent, as bytes.
+
+    The forms for the wires are made on first use, once for all of a channel's subscribers.
+    """
+
+    __slots__ = ("_sse", "_websocket", "offset", "payload")
+
+    def __init__(self, offset: int, payload: bytes):
+        self.offset = offset
+        self.payload = payload
+        self._websocket: bytes | None = None
+        self._sse: bytes | None = None
+
+    @property
+    def websocket(self) -> bytes:
+        """One unmasked text frame, RFC 6455 section 5.2."""
+        if self._websocket is None:
+            self._websocket = websocket_frame(self.payload)
+        return self._websocket
+
+    @property
+    def sse(self) -> bytes:
+        """One block without id, WHATWG HTML section 9.2.5. The payload has no raw newline: it was encoded compactly."""
+        if self._sse is None:
+            self._sse = sse_block(self.payload)
+        return self._sse
+
+    def __repr__(self) -> str:
+        return f"Message({self.offset})"
+
+
+def encode_message(
+    kind: str, channel: str, position: Position, *, id: str, time: int, user: Any, data: bytes
+) -> Message:
+    """*kind* is "message" or "state"; *time* in ms since 1970 UTC; *data* is compact JSON, put in as it is."""
+    head = _encode(
+        {
+            "type": kind,
+            "channel": channel,
+            "offset": position.offset,
+            "position": str(position),
+            "id": id,
+            "time": time,
+            "user": user,
+        }
+    )
+    return Message(position.offset, head[:-1] + b',"data":' + data + b"}")
+
+
+def websocket_frame(payload: bytes) -> bytes:
+    """An unmasked, unfragmented text frame (RFC 6455 section 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + size.to_bytes(1) + payload
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2) + payload
+    return b"\x81\x7f" + size.to_bytes(8) + payload
+
+
+def sse_block(payload: bytes, event_id: str = "") -> bytes:
+    """One event of an event stream: *payload* on one data line, after an id line where *event_id* is given."""
+    if event_id:
+        return b"id: " + event_id.encode("ascii") + b"\ndata: " + payload + b"\n\n"
+    return b"data: " + payload + b"\n\n"

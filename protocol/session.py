@@ -1,0 +1,195 @@
+"""One attachment: a connection (or one poll) at its positions.
+
+A subscription is in one of two states.
+  live     it has everything up to its channel's head; new messages are pushed to the wire, which takes them at once
+           or refuses, and then the subscription is behind
+  behind   it has everything up to `offset`; the wire pulls what follows, at its own pace, from memory or the log
+So nothing is ever queued for a slow reader, and every wire catches up by the same code.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from protocol.channel import ChannelLog, take
+from protocol.message import Message
+from protocol.positions import Position
+from protocol.resume import Bounds, Resolution, restart
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Wire(Protocol):
+    """What an attachment asks of its transport. Neither call blocks."""
+
+    def push(self, subscription: Subscription, messages: list[Message]) -> bool:
+        """Sends *messages* now, all of them, or returns False and sends none."""
+
+    def wake(self) -> None:
+        """There is something to pull."""
+
+    def leave(self) -> None:
+        """The log has another epoch: the client has to come again."""
+
+
+class Item(NamedTuple):
+    subscription: Subscription
+    message: Message
+
+
+class Read(NamedTuple):
+    """The next messages are older than memory: read them from the log, after this offset, and `give` them."""
+
+    channel: str
+    after: int
+
+
+class Page(NamedTuple):
+    """What a read found: contiguous messages, the first ones kept after the offset asked for, and the bounds if they begin later."""
+
+    messages: list[Message]
+    bounds: Bounds | None = None
+
+
+class Subscription:
+    __slots__ = ("_offset", "attachment", "log", "page")
+
+    def __init__(self, attachment: Attachment, log: ChannelLog, offset: int):
+        self.attachment = attachment
+        self.log = log
+        self.page: list[Message] = []
+        """Messages read from the log that follow `offset`."""
+        self._offset: int | None = offset
+
+    @property
+    def channel(self) -> str:
+        return self.log.name
+
+    @property
+    def offset(self) -> int:
+        """Everything up to here was handed to the wire."""
+        if self._offset is not None:
+            return self._offset
+        assert self.log.head is not None
+        return self.log.head
+
+    def fall_behind(self, offset: int) -> None:
+        self._offset = offset
+        self.attachment.now_behind(self)
+
+    def advance(self, offset: int) -> None:
+        self._offset = offset
+
+    def go_live(self) -> None:
+        self._offset = None
+        self.log.live[self] = None
+
+
+class Attachment:
+    def __init__(self, wire: Wire, epoch: str):
+        self._wire = wire
+        self._epoch = epoch
+        self.subscriptions: dict[str, Subscription] = {}
+        self._behind: dict[Subscription, None] = {}
+        self._announcements: deque[Item] = deque()
+
+    def attach(self, log: ChannelLog, resolution: Resolution, *, announce: bool = True) -> Subscription:
+        """Subscribes to *log* from there, in place of an earlier subscription to it; the wire is woken.
+
+        Without *announce* there is no `subscribed`: a poll that goes on where its client said.
+        """
+        self.detach(log.name)
+        subscription = Subscription(self, log, resolution.offset)
+        self.subscriptions[log.name] = subscription
+        log.subscriptions.add(subscription)
+        if announce:
+            self._announce(subscription, resolution)
+        self.now_behind(subscription)
+        return subscription
+
+    def detach(self, channel: str) -> None:
+        subscription = self.subscriptions.pop(channel, None)
+        if subscription is not None:
+            subscription.log.subscriptions.discard(subscription)
+            subscription.log.live.pop(subscription, None)
+            self._behind.pop(subscription, None)
+            self._announcements = deque(item for item in self._announcements if item.subscription is not subscription)
+
+    def close(self) -> None:
+        for channel in list(self.subscriptions):
+            self.detach(channel)
+
+    def now_behind(self, subscription: Subscription) -> None:
+        self._behind[subscription] = None
+        self._wire.wake()
+
+    def push(self, subscription: Subscription, messages: list[Message]) -> bool:
+        return self._wire.push(subscription, messages)
+
+    def leave(self) -> None:
+        self._wire.leave()
+
+    def pull(self, max_bytes: int) -> list[Item] | Read:
+        """The next items for the wire, about *max_bytes* of them, in order; [] when all is live; or a Read to be done first."""
+        items = list(self._announcements)
+        self._announcements.clear()
+        budget = max_bytes - sum(len(item.message.payload) for item in items)
+        for subscription in list(self._behind):
+            while budget > 0 or not items:
+                messages = self._next(subscription, budget)
+                if messages is None:
+                    if items:
+                        break
+                    return Read(subscription.channel, subscription.offset)
+                if not messages:
+                    del self._behind[subscription]
+                    subscription.go_live()
+                    break
+                items.extend(Item(subscription, message) for message in messages)
+                budget -= sum(len(message.payload) for message in messages)
+                subscription.advance(messages[-1].offset)
+            else:  # out of budget: the others come first next time
+                self._behind[subscription] = self._behind.pop(subscription)
+                break
+        return items
+
+    def give(self, read: Read, page: Page) -> None:
+        """The answer to a Read. Where it begins later than asked for, the client is told, and goes on with the newest still kept."""
+        subscription = self.subscriptions.get(read.channel)
+        if subscription is None or subscription.offset != read.after:
+            return  # unsubscribed, or subscribed anew, while the read was under way
+        if page.bounds is None:
+            subscription.page = page.messages
+            return
+        assert subscription.log.head is not None
+        offset = restart(max(page.bounds.head, subscription.log.head), page.bounds.floor).offset
+        kept = [message for message in page.messages if message.offset > max(offset, read.after)]
+        resolution = Resolution(kept[0].offset - 1 if kept else max(offset, read.after), recovered=False)
+        subscription.page = kept
+        subscription.advance(resolution.offset)
+        self._announce(subscription, resolution)
+
+    @property
+    def wants_wire(self) -> bool:
+        """True while there is something to pull."""
+        return bool(self._behind or self._announcements)
+
+    @staticmethod
+    def _next(subscription: Subscription, budget: int) -> list[Message] | None:
+        if subscription.page:
+            messages = take(subscription.page, budget)
+            subscription.page = subscription.page[len(messages) :]
+            return messages
+        return subscription.log.since(subscription.offset, budget)
+
+    def _announce(self, subscription: Subscription, resolution: Resolution) -> None:
+        self._announcements.append(Item(subscription, subscribed(subscription.channel, self._epoch, resolution)))
+
+
+def subscribed(channel: str, epoch: str, resolution: Resolution) -> Message:
+    position = str(Position(epoch, resolution.offset))
+    event = {"type": "subscribed", "channel": channel, "position": position, "recovered": resolution.recovered}
+    return Message(resolution.offset, _encode(event))
