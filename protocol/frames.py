@@ -69,7 +69,7 @@ class _Shape(msgspec.Struct):
 
 
 T = TypeVar("T")
-_commands = msgspec.json.Decoder(Command)
+_commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 _shapes = msgspec.json.Decoder(_Shape)
 _JSON_ERRORS = (msgspec.DecodeError, ValueError, RecursionError)
 

@@ -120,7 +120,5 @@ class Hub:
                 if self._size_bytes <= self._windows_bytes:
                     break
         if len(self._logs) > self._idle_channels:
-            for name in [name for name, log in self._logs.items() if not log.subscriptions][
-                : self._idle_channels // 10 or 1
-            ]:
+            for name in [name for name, log in self._logs.items() if not log.subscriptions][: self._idle_channels // 10 or 1]:
                 self._size_bytes -= self._logs.pop(name).size_bytes

@@ -41,9 +41,7 @@ class Message:
         return f"Message({self.offset})"
 
 
-def encode_message(
-    kind: str, channel: str, position: Position, *, id: str, time: int, user: Any, data: bytes
-) -> Message:
+def encode_message(kind: str, channel: str, position: Position, *, id: str, time: int, user: Any, data: bytes) -> Message:
     """*kind* is "message" or "state"; *time* in ms since 1970 UTC; *data* is compact JSON, put in as it is."""
     head = _encode(
         {

@@ -34,9 +34,9 @@ class Next(NamedTuple):
 
 
 class Last(NamedTuple):
-    """Begin with the last *count* messages."""
+    """Begin with the last *number* messages."""
 
-    count: int
+    number: int
 
 
 class Oldest(NamedTuple):
@@ -96,8 +96,6 @@ def parse_cursor(text: str) -> dict[str, Position]:
     for item in text.split(",") if text else ():
         channel, at, position = item.partition("@")
         if not at or not is_channel(channel):
-            raise ProtocolError(
-                "bad-position", "Last-Event-ID is CHANNEL@POSITION joined by commas.", field="lastEventId"
-            )
+            raise ProtocolError("bad-position", "Last-Event-ID is CHANNEL@POSITION joined by commas.", field="lastEventId")
         cursor[channel] = parse_position(position, "lastEventId")
     return cursor

@@ -30,8 +30,8 @@ def resolve(start: Start, epoch: str, log: ChannelLog, bounds: Bounds | None = N
     match start:
         case Next():
             return Resolution(log.head, True)
-        case Last(count):
-            wanted = log.head - count
+        case Last(number):
+            wanted = log.head - number
             if wanted >= log.first - 1 or wanted <= 0 and log.first == 1:
                 return Resolution(max(wanted, 0), True)
             return bounds and Resolution(max(wanted, bounds.floor), True)
