@@ -1,0 +1,226 @@
+"""The pages: HTML that says something before any script runs, in the visitor's language.
+
+Every URL in a page is relative to it, so the site may live below any path prefix; `base` is the way up to its root.
+A page holds no inline script or style: what scripts need lies in JSON data blocks, which the policy below lets be.
+"""
+
+import functools
+import json
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import tornado.locale
+from tornado.web import HTTPError, StaticFileHandler
+
+from handlers.base import Base
+
+ROOT = Path(__file__).resolve().parent.parent
+STATIC = ROOT / "static"
+SCRIPTS = STATIC / "js" / "pages"
+
+LANGUAGES = {"en": "English", "zh": "中文"}
+LANGUAGE_COOKIE = "anywire_lang"
+
+ROOM = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]{1,128}")  # the name part of a channel; ".." would be a step up in a link
+HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?(?::[0-9]{1,5})?")
+SUGGESTED_ROOMS = ("lobby", "help", "random")
+
+# Strings for scripts are found where they are used, t('…') with single quotes, so no list of them can go stale.
+SCRIPT_STRING = re.compile(r"\bt\('((?:[^'\\\n]|\\.)+)'")
+
+
+def load_translations() -> None:
+    """English is the source and needs no file; a string missing from another language is shown in English."""
+    tornado.locale.load_translations(str(ROOT / "locale"))
+    tornado.locale.set_default_locale("en")
+
+
+def data_block(value: object) -> str:
+    """*value* as JSON for a <script> data block: pure ASCII, and nothing in it can end the block or open a comment."""
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def content_security_policy(host: str) -> str:
+    # WebKit before 15.4 doesn't count ws: under 'self', so the host is named. It comes from the client: only a plain
+    # host[:port] may enter the header.
+    sockets = f" ws://{host} wss://{host}" if HOST.fullmatch(host) else ""
+    return (
+        f"default-src 'self'; connect-src 'self'{sockets}; frame-ancestors 'self'; base-uri 'none'; "
+        "form-action 'self'; object-src 'none'"
+    )
+
+
+@functools.cache
+def script_strings(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The English strings that the page scripts *names* may show, each once, in the order found."""
+    found: dict[str, None] = {}
+    for name in names:
+        for text in SCRIPT_STRING.findall((SCRIPTS / name).read_text(encoding="utf-8")):
+            found[text.replace("\\'", "'").replace("\\\\", "\\")] = None
+    return tuple(found)
+
+
+class Page(Base):
+    """What every page shares: language, headers, relative links, readable errors."""
+
+    scripts: tuple[str, ...] = ()
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Content-Security-Policy", content_security_policy(self.request.host or ""))
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "same-origin")
+        self.set_header("Cache-Control", "no-store")
+
+    async def head(self, *arguments: str) -> None:
+        await self.get(*arguments)  # Tornado leaves the body out
+
+    def compute_etag(self) -> None:
+        return None  # a page holds the visitor's identity and is never kept
+
+    @property
+    def base(self) -> str:
+        """The way from this page up to the site's root: "./", "../", …"""
+        return "../" * (self.request.path.count("/") - 1) or "./"
+
+    def static_url(self, path: str, include_host: bool | None = None, **kwargs: object) -> str:
+        """Relative to the page, where Tornado's own begins at the server's root."""
+        version = StaticFileHandler.get_version({"static_path": str(STATIC)}, path)
+        return f"{self.base}static/{path}?v={version[:12]}" if version else f"{self.base}static/{path}"
+
+    # Read raw, so that an undecodable value can't fail once more while its own error page is written.
+    def query(self, name: str) -> str:
+        return (self.request.query_arguments.get(name) or [b""])[-1].decode("utf-8", "replace")
+
+    def get_user_locale(self) -> tornado.locale.Locale | None:
+        for wanted in (self.query("lang"), self.get_cookie(LANGUAGE_COOKIE)):
+            if wanted in LANGUAGES:
+                return tornado.locale.get(wanted)
+        return None
+
+    def get_browser_locale(self, default: str = "en") -> tornado.locale.Locale:
+        # Tornado passes over tags of three parts, such as zh-Hans-CN; here the language alone decides.
+        if header := self.request.headers.get("Accept-Language"):
+            self.request.headers["Accept-Language"] = re.sub(r"(?<=[A-Za-z])-[A-Za-z0-9-]+", "", header)
+        return super().get_browser_locale(default)
+
+    def remember_language(self) -> None:
+        if (wanted := self.query("lang")) in LANGUAGES:
+            self.set_cookie(LANGUAGE_COOKIE, wanted, expires_days=365, samesite="Lax")
+
+    def language_links(self) -> list[tuple[str, str, str]]:
+        """(code, name, link) of the languages that this page is not in; a forced transport stays forced."""
+        forced = self.query("transport")
+        kept = f"&transport={quote(forced, safe='')}" if forced else ""
+        return [(code, name, f"?lang={code}{kept}") for code, name in LANGUAGES.items() if code != self.locale.code]
+
+    def get_template_path(self) -> str:
+        return str(ROOT / "templates")
+
+    def get_template_namespace(self) -> dict:
+        return super().get_template_namespace() | {
+            "base": self.base,
+            "language": self.locale.code,
+            "language_links": self.language_links(),
+            "scripts": self.scripts,
+            "data_block": data_block,
+        }
+
+    def show(self, template: str, **values: object) -> None:
+        """Render a page that runs scripts: the offer and the strings in the visitor's language go along."""
+        self.remember_language()
+        translated = {text: self.locale.translate(text) for text in script_strings(self.scripts)}
+        strings = {text: there for text, there in translated.items() if there != text}
+        self.render(template, offer=self.offer(), strings=strings, **values)
+
+    def write_error(self, status_code: int, **kwargs: object) -> None:
+        """A readable page for who can read it, the JSON of the API for everybody else."""
+        if "text/html" not in self.request.headers.get("Accept", ""):
+            super().write_error(status_code, **kwargs)
+            return
+        self.remember_language()
+        title, advice = ERRORS.get(status_code) or ERRORS[500 if status_code >= 500 else 400]
+        self.set_header("Content-Type", "text/html; charset=UTF-8")
+        _ = self.locale.translate
+        self.finish(self.render_string("error.html", scripts=(), status=status_code, title=_(title), advice=_(advice)))
+
+
+def _(text: str) -> str:
+    """Marks a string for translation where the language isn't known yet."""
+    return text
+
+
+ERRORS = {
+    400: (_("This request could not be understood"), _("Something in the address is not as it should be.")),
+    403: (_("Not allowed"), _("This page may not be opened from where you came from, or not by you.")),
+    404: (
+        _("There is no page here"),
+        _("The address may be mistyped. Room names are letters without accents, digits and . _ ~ - only."),
+    ),
+    405: (_("Not this way"), _("This page can be read, but nothing can be sent to it.")),
+    429: (_("Too many requests"), _("Please wait a moment and try again.")),
+    500: (_("Something went wrong here"), _("The fault is ours and has been noted. Please try again in a moment.")),
+    503: (_("Not ready just now"), _("The server is starting, stopping or waiting for its database. Please try again.")),
+}
+
+
+class Index(Page):
+    """`/`: what this is; `?room=NAME`, from the form that works without script, goes on to that room."""
+
+    scripts = ("dom.js", "i18n.js", "clock.js", "transport-panel.js", "index.js")
+
+    async def get(self) -> None:
+        room = self.query("room").strip()
+        name = re.sub(r"\s+", "-", room).lstrip("#")
+        if room and ROOM.fullmatch(name):
+            self.redirect(f"chat/{name}", status=303)
+            return
+        if room:
+            self.set_status(400)
+        self.show("index.html", rooms=SUGGESTED_ROOMS, refused=room)
+
+
+class ChatPage(Page):
+    """`/chat/ROOM`: the room, followed and written to by script."""
+
+    scripts = (
+        "dom.js",
+        "i18n.js",
+        "errors.js",
+        "clock.js",
+        "transport-panel.js",
+        "message-item.js",
+        "timeline.js",
+        "follow.js",
+        "own-name.js",
+        "chat.js",
+    )
+
+    async def get(self, room: str) -> None:
+        if not ROOM.fullmatch(room):
+            raise HTTPError(404)
+        self.show("chat.html", room=room, channel=f"chat:{room}")
+
+
+class NotFound(Page):
+    """Every address that nothing else answers."""
+
+    async def prepare(self) -> None:
+        raise HTTPError(404)
+
+
+class Static(StaticFileHandler):
+    def set_extra_headers(self, path: str) -> None:
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+
+def routes() -> list:
+    """The pages and their files; `NotFound` is for the application's `default_handler_class`."""
+    load_translations()
+    return [
+        (r"/", Index),
+        (r"/chat/([^/]*)", ChatPage),
+        (r"/static/(.*)", Static, {"path": str(STATIC)}),
+    ]

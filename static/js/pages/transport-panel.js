@@ -1,0 +1,200 @@
+// The badge that names the transport in use, and the panel behind it that says why it is this one.
+(function (pages) {
+  'use strict';
+  var t = pages.t;
+  var ESCAPE = 27;
+  var PREFERENCE = ['websocket', 'sse', 'long-poll', 'short-poll'];
+
+  var names = {
+    'websocket': 'WebSocket',
+    'sse': 'SSE',
+    'long-poll': t('long polling'),
+    'short-poll': t('short polling')
+  };
+
+  var states = {
+    connecting: t('connecting…'),
+    waiting: t('trying again…'),
+    closed: t('disconnected')
+  };
+
+  // What a verdict code says, in words. An unknown code is shown as it is.
+  var verdicts = {
+    'ok': t('works'),
+    'usable': t('works'),
+    'proven': t('works'),
+    'slower': t('works, but another one answered first'),
+    'superseded': t('gave way to a better one'),
+    'unsupported': t('this browser doesn’t have it'),
+    'disabled': t('the operator has turned it off'),
+    'blocked': t('blocked on the way'),
+    'swallowed': t('opened, but nothing came through'),
+    'silent': t('no answer in time'),
+    'flapping': t('broke again and again soon after it had opened'),
+    'refused': t('refused by the server or something in front of it'),
+    'buffered': t('held back by something in between'),
+    'cut': t('cut off by something in between'),
+    'lost': t('the connection was lost'),
+    'closed': t('closed'),
+    'offline': t('this device is offline'),
+    'captive-portal': t('a login page of the network answered instead'),
+    'draining': t('the server is restarting'),
+    'overloaded': t('the server is busy'),
+    'forbidden': t('the server doesn’t allow it')
+  };
+
+  pages.transportName = function (transport) {
+    return names[transport] || transport;
+  };
+
+  pages.verdictWords = function (verdict) {
+    var code = String(verdict || '').replace(/^(websocket|sse|long-poll|short-poll)\./, '');
+    if (!code) { return t('being tried…'); }
+    return verdicts.hasOwnProperty(code) ? verdicts[code] : code;
+  };
+
+  function works(attempt) {
+    return /(^|\.)(ok|usable|proven|slower|superseded)$/.test(attempt.verdict || '');
+  }
+
+  function forced() {
+    var match = /[?&]transport=([a-z-]+)/.exec(window.location.search);
+    return match && names[match[1]] ? match[1] : '';
+  }
+
+  // The last attempt with *transport* tells its present condition.
+  function lastAttempt(wire, transport) {
+    var attempts = wire.attempts || [];
+    for (var i = attempts.length - 1; i >= 0; i -= 1) {
+      if (attempts[i].transport === transport) { return attempts[i]; }
+    }
+    return null;
+  }
+
+  /** One or two sentences: which transport, and why not a better one. */
+  pages.whyThisTransport = function (wire) {
+    var inUse = wire.transport;
+    var said = [];
+    if (wire.state !== 'open' || !inUse) {
+      return wire.state === 'closed' ? t('This page is disconnected.') :
+        t('No connection at the moment; this page goes on trying.');
+    }
+    if (forced()) {
+      return t('This page uses {transport}, because its address asks for it.', {transport: names[forced()]});
+    }
+    for (var i = 0; i < PREFERENCE.length && PREFERENCE[i] !== inUse; i += 1) {
+      var attempt = lastAttempt(wire, PREFERENCE[i]);
+      if (attempt && attempt.verdict && !works(attempt)) {
+        said.push(t('{transport}: {reason}.', {
+          transport: names[PREFERENCE[i]], reason: pages.verdictWords(attempt.verdict)
+        }));
+      }
+    }
+    if (inUse === PREFERENCE[0]) { return t('WebSocket works from here, and nothing is faster.'); }
+    said.unshift(t('This page uses {transport}.', {transport: names[inUse] || inUse}));
+    if (said.length === 1) { said.push(t('It is the best one that answered.')); }
+    return said.join(' ');
+  };
+
+  function durationMs(attempt) {
+    var end = attempt.helloMs || attempt.endedMs;
+    return end && attempt.startedMs ? Math.round(end - attempt.startedMs) : null;
+  }
+
+  function attemptItem(attempt) {
+    var item = pages.make('li', works(attempt) ? 'worked' : (attempt.verdict ? 'failed' : 'running'));
+    var took = durationMs(attempt);
+    item.appendChild(pages.make('strong', '', pages.transportName(attempt.transport)));
+    item.appendChild(document.createTextNode(' ' + pages.verdictWords(attempt.verdict)));
+    if (took !== null) { item.appendChild(pages.make('span', 'took', ' ' + t('{ms} ms', {ms: took}))); }
+    return item;
+  }
+
+  pages.listAttempts = function (list, wire) {
+    var attempts = wire.attempts || [];
+    pages.setText(list, '');
+    for (var i = 0; i < attempts.length; i += 1) { list.appendChild(attemptItem(attempts[i])); }
+  };
+
+  function report(wire) {
+    var attempts = wire.attempts || [];
+    var lines = [
+      'transport: ' + (wire.transport || '-') + ', state: ' + wire.state + (forced() ? ', forced' : ''),
+      'page: ' + window.location.href.replace(/[?#].*$/, ''),
+      'browser: ' + window.navigator.userAgent,
+      'time: ' + new Date().toISOString()
+    ];
+    for (var i = 0; i < attempts.length; i += 1) { lines.push(JSON.stringify(attempts[i])); }
+    return lines.join('\n');
+  }
+
+  function copy(node, done) {
+    var range = document.createRange();
+    var selection = window.getSelection();
+    range.selectNodeContents(node);
+    selection.removeAllRanges();
+    selection.addRange(range);
+    try {
+      done(document.execCommand('copy'));
+    } catch (refused) {
+      done(false); // the text stays selected, so the keyboard can copy it
+    }
+  }
+
+  /** The badge and panel of this page; call show(wire) whenever something about the wire changed. */
+  pages.transportPanel = function () {
+    var badge = pages.find('transport');
+    var panel = pages.find('transport-panel');
+    var reportNode = pages.find('transport-report');
+    var current = null;
+    var shown = '';
+
+    function fill() {
+      var text = current ? report(current).replace(/\ntime: .*/, '') : '';
+      if (!current || text === shown) { return; } // left alone, or a selection in it would be lost
+      shown = text;
+      pages.setText(pages.find('transport-why'), pages.whyThisTransport(current));
+      pages.listAttempts(pages.find('transport-attempts'), current);
+      pages.setText(reportNode, report(current));
+    }
+
+    function open(isOpen) {
+      badge.setAttribute('aria-expanded', String(isOpen));
+      if (isOpen) { fill(); }
+      pages.show(panel, isOpen);
+      if (isOpen) { pages.find('transport-title').focus(); } else { badge.focus(); }
+    }
+
+    function isOpen() { return pages.isShown(panel); }
+
+    function onKey(event) {
+      if (event.keyCode === ESCAPE && isOpen()) { open(false); }
+    }
+
+    pages.listen(badge, 'click', function () { open(!isOpen()); });
+    pages.listen(pages.find('transport-close'), 'click', function () { open(false); });
+    pages.listen(panel, 'keydown', onKey);
+    pages.listen(badge, 'keydown', onKey);
+    pages.listen(pages.find('transport-copy'), 'click', function () {
+      copy(reportNode, function (copied) {
+        pages.setText(pages.find('transport-copied'), copied ? t('Copied.') : t('Selected: copy it with your keyboard.'));
+      });
+    });
+
+    var links = panel.getElementsByTagName('a');
+    for (var i = 0; i < links.length; i += 1) {
+      if (links[i].getAttribute('data-force') === forced()) { links[i].setAttribute('aria-current', 'true'); }
+    }
+
+    return {
+      show: function (wire) {
+        current = wire;
+        badge.setAttribute('data-state', wire.state);
+        badge.setAttribute('data-transport', wire.transport || '');
+        pages.setText(pages.find('transport-name'),
+          wire.state === 'open' && wire.transport ? pages.transportName(wire.transport) : states[wire.state] || wire.state);
+        if (isOpen()) { fill(); }
+      }
+    };
+  };
+}(window.AnywirePages));
