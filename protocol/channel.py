@@ -58,7 +58,7 @@ class ChannelLog:
         return fresh
 
     def since(self, offset: int, max_bytes: int) -> list[Message] | None:
-        """Messages after *offset*, oldest first, about *max_bytes* of them but at least one; [] at the head, None where they are older than memory."""
+        """Messages after *offset*, oldest first, about *max_bytes* but at least one; [] at the head, None where older than memory."""
         assert self.head is not None
         if offset >= self.head:
             return []

@@ -34,6 +34,9 @@ class Wire(Protocol):
     def leave(self) -> None:
         """The log has another epoch: the client has to come again."""
 
+    def signal(self, payload: bytes) -> None:
+        """Sends an event that isn't kept; it may be dropped."""
+
 
 class Item(NamedTuple):
     subscription: Subscription
@@ -90,7 +93,7 @@ class Subscription:
 
 class Attachment:
     def __init__(self, wire: Wire, epoch: str):
-        self._wire = wire
+        self.wire = wire
         self._epoch = epoch
         self.subscriptions: dict[str, Subscription] = {}
         self._behind: dict[Subscription, None] = {}
@@ -124,13 +127,13 @@ class Attachment:
 
     def now_behind(self, subscription: Subscription) -> None:
         self._behind[subscription] = None
-        self._wire.wake()
+        self.wire.wake()
 
     def push(self, subscription: Subscription, messages: list[Message]) -> bool:
-        return self._wire.push(subscription, messages)
+        return self.wire.push(subscription, messages)
 
     def leave(self) -> None:
-        self._wire.leave()
+        self.wire.leave()
 
     def pull(self, max_bytes: int) -> list[Item] | Read:
         """The next items for the wire, about *max_bytes* of them, in order; [] when all is live; or a Read to be done first."""

@@ -1,0 +1,45 @@
+"""Which handler answers which address."""
+
+from typing import Any
+
+import tornado.web
+
+from handlers.base import NotFound
+from handlers.history import History
+from handlers.node import Node
+from handlers.ops import Healthz, MetricsText, Readyz
+from handlers.poll_wire import LongPoll, ShortPoll
+from handlers.publish import Publish
+from handlers.sse import Sse
+from handlers.visitor import Me, Negotiate, Report
+from handlers.websocket import MAX_FRAME_BYTES, WebSocket
+
+PING_S = 25
+"""RFC 6455 pings; a pong that is overdue by as much ends the connection."""
+
+
+def application(node: Node) -> tornado.web.Application:
+    routes: list[Any] = [
+        (r"/v1/negotiate", Negotiate),
+        (r"/v1/websocket", WebSocket),
+        (r"/v1/sse", Sse),
+        (r"/v1/long-poll", LongPoll),
+        (r"/v1/short-poll", ShortPoll),
+        (r"/v1/publish", Publish),
+        (r"/v1/history", History),
+        (r"/v1/me", Me),
+        (r"/v1/report", Report),
+        (r"/healthz", Healthz),
+        (r"/readyz", Readyz),
+        (r"/metrics", MetricsText),
+    ]
+    return tornado.web.Application(
+        routes,
+        node=node,
+        default_handler_class=NotFound,
+        log_function=lambda handler: None,
+        websocket_ping_interval=PING_S,
+        websocket_ping_timeout=PING_S,
+        websocket_max_message_size=MAX_FRAME_BYTES,
+        template_path="templates",
+    )

@@ -1,0 +1,219 @@
+"""What every address has in common: who asks and from where, and how an answer or an error looks."""
+
+import hmac
+import logging
+import math
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+import tornado.web
+from tornado.httputil import HTTPServerRequest
+
+from handlers.node import SERVER, Node, now_ms
+from negotiation import origin
+from negotiation.identity import BACKEND, BOOT_COOKIE, COOKIE, COOKIE_DAYS, User
+from negotiation.offer import offer
+from protocol.codes import CODES, ProtocolError, Refusal
+from protocol.message import Message
+
+MAX_BODY_BYTES = 2 * 1024 * 1024
+"""Of an ordinary request; what comes beyond it is read and dropped, so that the sender gets an answer."""
+_BY_STATUS = {400: "bad-request", 403: "forbidden", 404: "not-found", 405: "method-not-allowed"}
+_FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
+
+logger = logging.getLogger("anywire.http")
+encode = msgspec.json.Encoder().encode
+
+
+@tornado.web.stream_request_body
+class Base(tornado.web.RequestHandler):
+    max_body_bytes = MAX_BODY_BYTES
+    needs_user = True
+    """False for addresses that make no visitor of who asks, such as those for operators."""
+
+    @property
+    def node(self) -> Node:
+        return self.settings["node"]
+
+    def initialize(self) -> None:
+        self._body = bytearray()
+        self._body_bytes = 0
+
+    def set_default_headers(self) -> None:
+        self.set_header("Server", SERVER)
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        for name, value in getattr(self, "cors", {}).items():
+            self.set_header(name, value)
+
+    async def prepare(self) -> None:
+        self.outside = outside(self.request, self.node)
+        self._check_origin_header()
+        if self.request.method == "OPTIONS":
+            return
+        self.user = self._who()
+
+    def options(self, *_: str) -> None:
+        """The answer to a preflight (Fetch section 4.8); the origin was checked already."""
+        self.set_header("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
+        self.set_header("Access-Control-Allow-Headers", "Content-Type, Authorization, Last-Event-ID, Cache-Control")
+        self.set_header("Access-Control-Max-Age", "7200")
+        self.set_status(204)
+
+    def _check_origin_header(self) -> None:
+        sent = self.request.headers.get("Origin")
+        self.cors = {"Vary": "Origin"} if self.node.settings.origins else {}
+        if sent is not None and not origin.is_same_origin(sent, self.request.headers.get("Sec-Fetch-Site"), self.outside.hosts):
+            if sent.lower() not in self.node.settings.origins:
+                raise ProtocolError("bad-origin")
+            self.cors["Access-Control-Allow-Origin"] = sent
+            self.cors["Access-Control-Allow-Credentials"] = "true"
+            self.cors["Access-Control-Expose-Headers"] = "Retry-After"
+        self.set_default_headers()
+
+    def _who(self) -> User:
+        scheme, _, credentials = self.request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            if self.node.settings.api_key and secrets_equal(credentials.strip(), self.node.settings.api_key):
+                return BACKEND
+            raise ProtocolError("unauthorized", "This is not a key that opens anything here.")
+        user = self.node.identity.read(self.get_cookie(COOKIE))
+        if user is None:
+            user = self.node.identity.issue(self.get_cookie(BOOT_COOKIE))
+            if self.needs_user:
+                self.keep_user(user)
+        return user
+
+    def keep_user(self, user: User) -> None:
+        """Gives the visitor the cookie that makes it *user*."""
+        self.user = user
+        self.set_cookie(
+            COOKIE,
+            self.node.identity.cookie(user),
+            max_age=COOKIE_DAYS * 86_400,
+            httponly=True,
+            samesite="Lax",
+            secure=self.outside.scheme == "https",
+        )
+
+    # the body
+
+    def data_received(self, chunk: bytes) -> None:
+        self._body_bytes += len(chunk)
+        if self._body_bytes <= self.max_body_bytes:
+            self._body += chunk
+
+    def body(self, media_type: str = "application/json") -> bytes:
+        """The request's body. Raises ProtocolError too-large or bad-media-type."""
+        if self._body_bytes > self.max_body_bytes:
+            raise ProtocolError("too-large", f"A body takes at most {self.max_body_bytes} bytes.")
+        sent = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if sent != media_type:
+            raise ProtocolError("bad-media-type", f"The body has to be {media_type}.")
+        return bytes(self._body)
+
+    def parameters(self) -> dict[str, list[str]]:
+        """Those of the query, and of a form-encoded body. Raises ProtocolError."""
+        texts = [self.request.query]
+        if self.request.method == "POST":
+            try:
+                texts.append(self.body("application/x-www-form-urlencoded").decode("ascii"))
+            except UnicodeDecodeError as error:
+                raise ProtocolError("bad-request", "A form is encoded in ASCII.") from error
+        found: dict[str, list[str]] = {}
+        for text in texts:
+            try:
+                for name, values in parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=1000).items():
+                    found.setdefault(name, []).extend(values)
+            except ValueError as error:
+                raise ProtocolError("bad-request", "The parameters are not UTF-8, or too many.") from error
+        return found
+
+    # the answer
+
+    def answer(self, value: Any, status: int = 200) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.write(encode(value))
+
+    def answer_events(self, name: str, messages: list[Message], **rest: Any) -> None:
+        """An object whose field *name* is the list of *messages*, which are encoded already."""
+        self.set_header("Content-Type", "application/json")
+        tail = encode(rest)
+        self.write(b'{"%s":[%s],%s' % (name.encode(), b",".join(m.payload for m in messages), tail[1:]))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if not isinstance(error, Refusal):
+            code = _BY_STATUS.get(status_code, "internal" if status_code >= 500 else "bad-request")
+            error = Refusal(code)
+        if error.retry_after_s is not None:
+            self.set_header("Retry-After", str(max(1, math.ceil(error.retry_after_s))))
+        if error.status == 401:
+            self.set_header("WWW-Authenticate", "Bearer")
+        self.refuse(error)
+
+    def refuse(self, error: Refusal) -> None:
+        """How an error looks; pages have their own."""
+        self.answer({"error": error.body()}, error.status)
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        if isinstance(value, Refusal):
+            logger.debug("%s %s: %s", self.request.method, self.request.path, value)
+        elif isinstance(value, tornado.web.HTTPError) and value.status_code < 500:
+            logger.debug("%s %s: %d", self.request.method, self.request.path, value.status_code)
+        else:
+            logger.error("%s %s failed", self.request.method, self.request.path, exc_info=(typ, value, tb))
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        super().send_error(CODES[error.code].status if isinstance(error, Refusal) else status_code, **kwargs)
+
+    def compute_etag(self) -> None:
+        """None: hashing every answer costs more than any of them saves."""
+        return
+
+    def check_xsrf_cookie(self) -> None:
+        """Nothing: the origin was checked, and bodies are JSON; the pages' forms check their token themselves."""
+
+    # what is offered
+
+    def offer(self) -> dict[str, Any]:
+        settings = self.node.settings
+        return offer(
+            self.user,
+            self.network(),
+            settings.transports,
+            heartbeat_s=settings.heartbeat_s,
+            hold_s=settings.hold_s,
+            poll_s=settings.poll_s,
+            now_ms=now_ms(),
+        )
+
+    def network(self) -> str:
+        return self.node.identity.network(origin.prefix(self.outside.address))
+
+    def require_operator(self) -> None:
+        """The API key, or loopback with no proxy in between. Raises ProtocolError forbidden."""
+        direct = not any(name in self.request.headers for name in (*_FORWARDED, "Forwarded", "Via"))
+        if not (self.user.backend or direct and origin.is_loopback(self.request.remote_ip)):
+            raise ProtocolError("forbidden", "This is for the operator: the API key, or this machine itself.")
+
+
+class NotFound(Base):
+    needs_user = False
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        raise ProtocolError("not-found")
+
+
+def outside(request: HTTPServerRequest, node: Node) -> origin.Outside:
+    headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
+    return origin.outside(request.remote_ip or "", request.protocol, request.host, headers, node.trusted)
+
+
+def secrets_equal(a: str, b: str) -> bool:
+    """In a time that doesn't tell how much of it is right."""
+    return hmac.compare_digest(a.encode("utf-8", "surrogateescape"), b.encode())

@@ -1,0 +1,41 @@
+"""GET /v1/history: older messages, page by page."""
+
+from pymongo.errors import PyMongoError
+
+from handlers.base import Base
+from negotiation.authorize import authorize
+from protocol.codes import ProtocolError, Unavailable
+from protocol.positions import parse_channel, parse_position
+
+MAX_LIMIT = 1000
+DEFAULT_LIMIT = 50
+ANSWER_BYTES = 1024 * 1024
+
+
+class History(Base):
+    async def get(self) -> None:
+        parameters = self.parameters()
+        channel = parse_channel(parameters.get("channel", [""])[-1])
+        authorize(self.user, "read", channel)
+        limit = _limit(parameters.get("limit", [str(DEFAULT_LIMIT)])[-1])
+        before = parameters.get("before", [""])[-1]
+        position = parse_position(before, "before") if before else None
+        if position is not None and position.epoch != self.node.hub.epoch:
+            raise ProtocolError("dead-epoch", field="before")
+        keys = (self.user.id, self.outside.address)
+        wait_s = max(self.node.catch_up.wait_s(key) for key in keys)
+        if wait_s > 0:
+            raise ProtocolError("rate-limited", retry_after_s=wait_s)
+        try:
+            messages, more = await self.node.reader.history(channel, position and position.offset, limit, ANSWER_BYTES)
+        except PyMongoError as error:
+            raise Unavailable() from error
+        for key in keys:
+            self.node.catch_up.spend(key, sum(len(message.payload) for message in messages))
+        self.answer_events("messages", messages, more=more)
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:5]) <= MAX_LIMIT and len(text) <= 4):
+        raise ProtocolError("bad-request", f"limit is 1 to {MAX_LIMIT}.", field="limit")
+    return int(text)

@@ -1,0 +1,30 @@
+"""Counts for the operator, in the form that Prometheus reads."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from negotiation.transports import TRANSPORTS
+from negotiation.verdicts import VERDICTS
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.connections = Gauge("anywire_connections", "Open connections and held polls", ["transport"], registry=self.registry)
+        self.published = Counter("anywire_published", "Messages stored", registry=self.registry)
+        self.delivered = Gauge("anywire_delivered", "Messages pushed to live connections since the start", registry=self.registry)
+        self.refused = Counter("anywire_refused", "Requests and commands refused", ["code"], registry=self.registry)
+        self.publish_s = Histogram("anywire_publish_seconds", "From a publish to its receipt", registry=self.registry)
+        self.verdicts = Counter(
+            "anywire_verdicts", "What clients reported of their attempts", ["transport", "verdict"], registry=self.registry
+        )
+
+    def report(self, chosen: str | None, attempts: list[tuple[str, str]]) -> None:
+        """Names that aren't ours are counted as `other`, so that nobody can fill the memory with labels."""
+        if chosen in TRANSPORTS:
+            self.verdicts.labels(chosen, "chosen").inc()
+        for transport, verdict in attempts:
+            if transport in TRANSPORTS:
+                self.verdicts.labels(transport, verdict if verdict in VERDICTS else "other").inc()
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)

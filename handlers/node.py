@@ -1,0 +1,104 @@
+"""What one server process has: its settings, its way to the log, and the connections that it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from handlers.limits import Buckets
+from handlers.metrics import Metrics
+from negotiation.identity import Identity, User
+from negotiation.origin import Network
+from protocol.codes import ProtocolError, Unavailable
+from protocol.hub import Hub
+from settings import Settings
+from store.feed import Feed
+from store.log import Log
+from store.reader import Reader
+
+SERVER = "anywire/1"
+
+
+class Connection(Protocol):
+    """A wire that is open: a stream, or a poll that is held."""
+
+    transport: str
+    user: User
+    address: str
+
+    def signal(self, payload: bytes) -> None: ...
+    def rename(self, user: User) -> None: ...
+    def goaway(self, retry_ms: int) -> None: ...
+
+
+@dataclass
+class Node:
+    settings: Settings
+    hub: Hub
+    feed: Feed
+    reader: Reader
+    log: Log
+    identity: Identity
+    trusted: list[Network]
+    connections: set[Connection] = field(default_factory=set)
+    addresses: Counter[str] = field(default_factory=Counter)
+    draining: bool = False
+
+    def __post_init__(self) -> None:
+        self.metrics = Metrics()
+        rate = self.settings.publish_per_s
+        self.publishes = Buckets(rate, 10 * rate)
+        self.locates = Buckets(50 * rate, 500 * rate)
+        """Channels that a user may subscribe to: some cost a read of the log."""
+        self.catch_up = Buckets(self.settings.catch_up_bytes_per_s, 10 * self.settings.catch_up_bytes_per_s)
+
+    def admit(self, address: str) -> None:
+        """Raises ProtocolError too-many-connections, or Unavailable while the server is about to stop."""
+        if self.draining:
+            raise Unavailable(code="draining", retry_after_s=1)
+        limit = self.settings.connections_per_address
+        if limit and self.addresses[address] >= limit:
+            raise ProtocolError("too-many-connections", retry_after_s=5)
+
+    def enter(self, connection: Connection) -> None:
+        self.addresses[connection.address] += 1
+        self.connections.add(connection)
+
+    def leave(self, connection: Connection) -> None:
+        if connection in self.connections:
+            self.connections.remove(connection)
+            self.addresses[connection.address] -= 1
+            if not self.addresses[connection.address]:
+                del self.addresses[connection.address]
+
+    def rename(self, user: User) -> None:
+        """Tells the user's open connections."""
+        for connection in [c for c in self.connections if c.user.id == user.id]:
+            connection.rename(user)
+
+    def signal(self, channel: str, payload: bytes) -> None:
+        for attachment in {s.attachment: None for s in self.hub.log(channel).subscriptions}:
+            attachment.wire.signal(payload)
+
+    async def drain(self) -> None:
+        """Sends every client away, spread over the drain time, and waits until they have gone or it is over."""
+        self.draining = True
+        spread_ms = round(self.settings.drain_s * 1000)
+        for connection in list(self.connections):
+            connection.goaway(random.randint(0, spread_ms))
+        deadline = time.monotonic() + self.settings.drain_s
+        while self.connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+
+
+def connection_id() -> str:
+    return "c_" + secrets.token_urlsafe(9)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,52 @@
+"""Publishing, over any wire: limits, order, receipts."""
+
+from __future__ import annotations
+
+import msgspec
+
+from handlers.base import encode
+from handlers.node import Node
+from negotiation.authorize import authorize
+from negotiation.identity import User
+from protocol.codes import ProtocolError, Refusal
+from protocol.frames import check_message
+from store.log import Receipt
+
+
+class Publisher:
+    """What one connection (or one request) publishes.
+
+    Invariant: what it sends to a channel is stored in the order sent. Once a message was refused for now (429, 503), what
+    follows it to that channel is refused too, until the refused id comes again.
+    """
+
+    def __init__(self, node: Node):
+        self._node = node
+        self._refused: dict[str, str] = {}
+
+    async def publish(self, user: User, channel: str, id: str | None, data: bytes | msgspec.Raw) -> Receipt:
+        """Raises ProtocolError or Unavailable."""
+        checked = check_message(channel, id, data)
+        authorize(user, "write", channel)
+        first = self._refused.get(channel)
+        if first is not None:
+            if id != first:
+                raise ProtocolError("after-refused")
+            del self._refused[channel]
+        try:
+            if not user.backend:
+                self._node.publishes.take(user.id)
+            return await self._node.log.append(channel, user.public(), id, checked)
+        except Refusal as error:
+            if id is not None and error.retry_after_s is not None:
+                self._refused.setdefault(channel, id)
+            raise
+
+    def signal(self, user: User, channel: str, data: bytes | msgspec.Raw) -> None:
+        """Raises ProtocolError."""
+        checked = check_message(channel, None, data)
+        authorize(user, "write", channel)
+        if not user.backend:
+            self._node.publishes.take(user.id)
+        head = encode({"type": "signal", "channel": channel, "user": user.public()})
+        self._node.signal(channel, head[:-1] + b',"data":' + checked + b"}")

@@ -1,0 +1,182 @@
+"""WebSocket (RFC 6455), subprotocol anywire.v1: events come down, commands go up."""
+
+import asyncio
+import logging
+from typing import Any
+
+from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
+
+from handlers.base import encode
+from handlers.publishing import Publisher
+from handlers.stream_wire import StreamWire
+from handlers.wire import PING, Wire, error_event, heartbeat_s, locate, retry_ms
+from negotiation.offer import MAX_CHANNELS
+from protocol.codes import CLOSE_OVERLOADED, CLOSE_RESTARTING, ProtocolError, Refusal, Unavailable
+from protocol.frames import Ping, Publish, Ref, Signal, Subscribe, Unsubscribe, parse_command, ref_of
+from protocol.message import websocket_frame
+from protocol.positions import parse_channel, parse_start
+
+SUBPROTOCOL = "anywire.v1"
+MAX_FRAME_BYTES = 512 * 1024
+"""64 KiB of data may come six times as long, each character escaped, and a little around it."""
+MAX_WAITING = 1000
+"""Commands of one connection that wait for their answer."""
+CLOSE_PROTOCOL_ERROR = 1002
+
+logger = logging.getLogger("anywire.wire")
+
+
+class WebSocket(Wire, WebSocketHandler):
+    transport = "websocket"
+    wire: StreamWire | None = None
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        parameters = self.parameters()
+        self.starts = self.subscriptions(parameters)
+        self.beat_s = heartbeat_s(parameters, self.node)
+        await super().get(*args, **kwargs)
+
+    def check_origin(self, origin: str) -> bool:
+        """True: prepare() has checked it, for every address alike."""
+        return True
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        protocol = super().get_websocket_protocol()
+        return _Strict(self, False, protocol.params) if isinstance(protocol, WebSocketProtocol13) else protocol
+
+    async def open(self, *args: str, **kwargs: str) -> None:
+        assert isinstance(self.ws_connection, WebSocketProtocol13)
+        self.wire = StreamWire(
+            self.node,
+            self.transport,
+            self.ws_connection.stream,
+            self.user,
+            self.outside.address,
+            self.network(),
+            self.beat_s,
+            encode_item=lambda item: item.message.websocket,
+            encode_control=websocket_frame,
+            shared=lambda message: message.websocket,
+        )
+        self.wire.end = lambda: self.close(CLOSE_RESTARTING)
+        self._publisher = Publisher(self.node)
+        self._order = asyncio.Lock()
+        self._waiting: set[asyncio.Task[None]] = set()
+        self.wire.greet()
+        if self.starts:
+            self._start(self._subscribe_first())
+
+    def on_message(self, message: str | bytes) -> None:
+        assert self.wire is not None
+        try:
+            if isinstance(message, bytes):
+                raise ProtocolError("bad-request", "Commands are text frames.")
+            if len(self._waiting) >= MAX_WAITING:
+                raise ProtocolError("rate-limited", "Too many commands wait for their answer.")
+            command = parse_command(message)
+        except ProtocolError as error:
+            ref, channel = (None, None) if isinstance(message, bytes) else ref_of(message)
+            self.wire.control(error_event(error, channel=channel, ref=ref))
+            return
+        match command:
+            case Ping():
+                self.wire.control(PING if command.ref is None else encode({"type": "ping", "ref": command.ref}))
+            case Publish():
+                self._start(self._publish(command))
+            case Signal():
+                self._start(self._signal(command))
+            case Subscribe():
+                self._start(self._subscribe(command))
+            case Unsubscribe():
+                self._start(self._unsubscribe(command))
+
+    def on_close(self) -> None:
+        if self.wire is not None:
+            self.wire.on_closed()
+            for task in list(self._waiting):
+                task.cancel()
+
+    def _start(self, work: Any) -> None:
+        """Tasks begin in the order of their commands, so what they do before their first await is in that order too."""
+        task = asyncio.ensure_future(work)
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def _subscribe_first(self) -> None:
+        async with self._order:
+            try:
+                located, errors = await locate(self.node, self.user, self.starts)
+            except Unavailable as error:
+                self._give_up(error)
+                return
+            for event in errors:
+                self.wire.control(event)
+            for one in located:
+                self.wire.attach(one)
+
+    async def _subscribe(self, command: Subscribe) -> None:
+        async with self._order:
+            try:
+                channel = parse_channel(command.channel)
+                start = parse_start(command.after or "", "after")
+                subscriptions = self.wire.attachment.subscriptions
+                if channel not in subscriptions and len(subscriptions) >= MAX_CHANNELS:
+                    raise ProtocolError("too-large", f"A connection has at most {MAX_CHANNELS} channels.", field="channel")
+                located, errors = await locate(self.node, self.wire.user, {channel: start}, ref=command.ref)
+            except ProtocolError as error:
+                self._answer(command.ref, command.channel, error)
+                return
+            except Unavailable as error:
+                self._give_up(error, command)
+                return
+            for event in errors:
+                self.wire.control(event)
+            for one in located:
+                self._answer(command.ref, channel)
+                self.wire.attach(one)
+
+    async def _unsubscribe(self, command: Unsubscribe) -> None:
+        async with self._order:
+            self.wire.attachment.detach(command.channel)
+            self._answer(command.ref, command.channel)
+
+    async def _publish(self, command: Publish) -> None:
+        try:
+            receipt = await self._publisher.publish(self.wire.user, command.channel, command.id, command.data)
+        except Refusal as error:
+            self._answer(command.ref, command.channel, error, id=command.id)
+        else:
+            if command.ref is not None:
+                self.wire.control(encode({"type": "ack", "ref": command.ref, **receipt._asdict()}))
+
+    async def _signal(self, command: Signal) -> None:
+        try:
+            self._publisher.signal(self.wire.user, command.channel, command.data)
+        except ProtocolError as error:
+            self._answer(command.ref, command.channel, error)
+        else:
+            self._answer(command.ref, command.channel)
+
+    def _answer(self, ref: Ref, channel: str, error: Refusal | None = None, id: str | None = None) -> None:
+        if error is not None:
+            self.wire.control(error_event(error, channel=channel, ref=ref, id=id))
+        elif ref is not None:
+            self.wire.control(encode({"type": "ack", "ref": ref, "channel": channel}))
+
+    def _give_up(self, error: Unavailable, command: Subscribe | None = None) -> None:
+        """The log is away: this client does better to come again than to wait on a wire that follows nothing."""
+        self.wire.control(error_event(error, channel=command and command.channel, ref=command and command.ref))
+        self.wire.end = lambda: self.close(CLOSE_OVERLOADED)
+        self.wire.goaway(retry_ms(error))
+
+
+class _Strict(WebSocketProtocol13):
+    """Tornado drops the connection at a frame that breaks RFC 6455; ours says 1002 first (section 7.1.7)."""
+
+    def _abort(self) -> None:
+        if not self.stream.closed():
+            self.close(CLOSE_PROTOCOL_ERROR)
+        super()._abort()

@@ -1,0 +1,116 @@
+"""What the four wires share: the subscriptions that a request asks for, and its first events."""
+
+import asyncio
+import math
+from typing import NamedTuple
+
+from handlers.base import Base, encode
+from handlers.node import SERVER, Node
+from negotiation.authorize import authorize
+from negotiation.identity import User
+from negotiation.offer import MAX_CHANNELS
+from protocol.channel import ChannelLog
+from protocol.codes import ProtocolError, Refusal
+from protocol.frames import Ref
+from protocol.positions import Start, parse_cursor, parse_sub
+from protocol.resume import Resolution
+
+MIN_HEARTBEAT_S = 0.5
+
+
+class Located(NamedTuple):
+    start: Start
+    log: ChannelLog
+    resolution: Resolution
+
+
+class Wire(Base):
+    """A request that attaches its client to channels."""
+
+    transport: str
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        if self.transport not in self.node.settings.transports:
+            raise ProtocolError("transport-disabled")
+        self.node.admit(self.outside.address)
+
+    def subscriptions(self, parameters: dict[str, list[str]]) -> dict[str, Start]:
+        """Channel to START, the last one named wins; Last-Event-ID overrides. Raises ProtocolError."""
+        subs = [parse_sub(text) for text in parameters.get("sub", [])]
+        starts = {sub.channel: sub.start for sub in subs}
+        if len(starts) > MAX_CHANNELS:
+            raise ProtocolError("too-large", f"A connection has at most {MAX_CHANNELS} channels.", field="sub")
+        cursor = self.request.headers.get("Last-Event-ID") or parameters.get("lastEventId", [""])[-1]
+        starts.update({channel: position for channel, position in parse_cursor(cursor).items() if channel in starts})
+        return starts
+
+
+def seconds(parameters: dict[str, list[str]], name: str, default_s: float, unit_s: float = 1.0) -> float:
+    """A number ≥ 0 in the parameter *name*, in units of *unit_s*. Raises ProtocolError."""
+    if name not in parameters:
+        return default_s
+    try:
+        value = float(parameters[name][-1])
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise ProtocolError("bad-request", f"{name} is a number, 0 or more.", field=name)
+    return value * unit_s
+
+
+def heartbeat_s(parameters: dict[str, list[str]], node: Node) -> float:
+    """Parameter `heartbeat` in ms, which can only shorten the server's own."""
+    asked_s = seconds(parameters, "heartbeat", node.settings.heartbeat_s, 0.001)
+    if asked_s < MIN_HEARTBEAT_S:
+        raise ProtocolError("bad-request", "heartbeat is at least 500 ms.", field="heartbeat")
+    return min(asked_s, node.settings.heartbeat_s)
+
+
+async def locate(node: Node, user: User, starts: dict[str, Start], ref: Ref = None) -> tuple[list[Located], list[bytes]]:
+    """Where each subscription begins, and an `error` event for each that is refused. Raises Unavailable."""
+    errors: list[bytes] = []
+
+    async def one(channel: str, start: Start) -> Located | None:
+        try:
+            authorize(user, "read", channel)
+            node.locates.take(user.id)
+            return Located(start, *await node.feed.locate(channel, start))
+        except ProtocolError as error:
+            errors.append(error_event(error, channel=channel, ref=ref))
+            return None
+
+    found = await asyncio.gather(*(one(channel, start) for channel, start in starts.items()))
+    # while one was looked up the others may have moved on: a head only grows, so a resolution stays true
+    return [located for located in found if located is not None], errors
+
+
+def hello(node: Node, user: User, transport: str, connection: str, heartbeat_s: float, network: str) -> bytes:
+    return encode(
+        {
+            "type": "hello",
+            "transport": transport,
+            "connection": connection,
+            "heartbeat": round(heartbeat_s * 1000),
+            "server": SERVER,
+            "network": network,
+            "user": user.public(),
+        }
+    )
+
+
+def error_event(error: Refusal, *, channel: str | None = None, ref: Ref = None, id: str | None = None) -> bytes:
+    retry = None if error.retry_after_s is None else round(error.retry_after_s * 1000)
+    about = {"channel": channel, "ref": ref, "id": id, "retry": retry}
+    return encode({"type": "error", **error.body(), **{name: value for name, value in about.items() if value is not None}})
+
+
+PING = encode({"type": "ping"})
+
+
+def goaway(retry_ms: int) -> bytes:
+    return encode({"type": "goaway", "retry": retry_ms, "reconnect": True})
+
+
+def retry_ms(error: Refusal) -> int:
+    return round((error.retry_after_s or 1.0) * 1000)

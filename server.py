@@ -1,0 +1,150 @@
+"""The entry point: settings, log, hub, handlers, listen; drain on SIGTERM. Wiring only."""
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+
+import tornado.httpserver
+import tornado.netutil
+
+from handlers.application import application
+from handlers.node import Node
+from negotiation.identity import Identity
+from negotiation.origin import networks
+from protocol.hub import Hub
+from settings import Settings, load
+from store.bus import Bus
+from store.connect import Connection, StartError, connect
+from store.feed import Feed
+from store.log import Log
+from store.meta import load_meta
+from store.reader import Reader
+from store.retention import Retention
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted: all clients come at once after a restart."""
+MAX_HEADER_BYTES = 32 * 1024
+"""A query of 8 KB, cookies and a Last-Event-ID."""
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""What is read before it is refused with an answer; handlers keep far less of it."""
+FREE_BYTES = 200 * 1024 * 1024
+"""Below this much free disk nothing more is taken: mongod aborts when there is none left."""
+DISK_EVERY_S = 2.0
+PR_SET_PDEATHSIG = 1
+
+logger = logging.getLogger("anywire")
+
+
+async def serve(settings: Settings) -> None:
+    """Runs until SIGTERM or SIGINT. Raises StartError."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    sockets = _listen(settings)
+    async with contextlib.AsyncExitStack() as started:
+        connection = await connect(uri=settings.mongodb_uri, data=settings.data, driver=settings.mongo_driver)
+        started.push_async_callback(connection.close)
+        node = await _node(settings, connection, started)
+        server = tornado.httpserver.HTTPServer(application(node), max_header_size=MAX_HEADER_BYTES, max_body_size=MAX_BODY_BYTES)
+        server.add_sockets(sockets)
+        host, port = sockets[0].getsockname()[:2]
+        print(f"Anywire is ready at http://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
+        await stop.wait()
+        logger.info("stopping")
+        server.stop()
+        await node.drain()
+        await server.close_all_connections()
+
+
+async def _node(settings: Settings, connection: Connection, started: contextlib.AsyncExitStack) -> Node:
+    """Everything between the database and the handlers, closed in the opposite order."""
+    meta = await load_meta(connection.database)
+    process = os.urandom(6)
+    reader = Reader(connection.database, meta.epoch)
+    hub = Hub(meta.epoch, lambda channel: feed.fill(channel), time.monotonic)
+    feed = Feed(reader, hub)
+    log = Log(connection.database, reader, hub, process)
+
+    def renew(epoch: str) -> None:
+        logger.warning("the log was restored: every client starts anew")
+        reader.epoch = epoch
+        log.renew()
+        hub.renew(epoch)
+
+    if settings.bus != "memory":
+        watched = connection.watcher.get_database(connection.database.name)
+        bus = Bus(watched, hub, feed, process, renew)
+        await bus.start()
+        started.push_async_callback(bus.close)
+    retention = Retention(connection.database, reader, log, keep_messages=settings.keep_messages, keep_days=settings.keep_days)
+    retention.start()
+    started.push_async_callback(retention.close)
+    started.push_async_callback(log.close)
+    if connection.embedded is not None:
+        started.push_async_callback(_until_done, asyncio.ensure_future(_watch_disk(connection, log)))
+    return Node(
+        settings=settings,
+        hub=hub,
+        feed=feed,
+        reader=reader,
+        log=log,
+        identity=Identity(settings.secret.encode() if settings.secret else meta.secret),
+        trusted=networks(settings.trusted_proxies),
+    )
+
+
+def _listen(settings: Settings) -> list[socket.socket]:
+    """Bound before anything else is started, so that a port in use is said at once. Raises StartError."""
+    try:
+        return tornado.netutil.bind_sockets(settings.port, settings.address, backlog=BACKLOG)
+    except OSError as error:
+        raise StartError(
+            "port",
+            f"Can't listen on {settings.address}, port {settings.port}: {os.strerror(error.errno or 0)}. "
+            "Choose another one with --port or ANYWIRE_PORT, or stop what listens there.",
+        ) from error
+
+
+async def _watch_disk(connection: Connection, log: Log) -> None:
+    while True:
+        free = connection.embedded.free_bytes() if connection.embedded is not None else FREE_BYTES
+        if (log.refusing is None) != (free >= FREE_BYTES):
+            log.refusing = None if free >= FREE_BYTES else "The disk is nearly full."
+            logger.warning("%.0f MB of disk are free: %s messages", free / 1e6, "taking" if log.refusing is None else "refusing")
+        await asyncio.sleep(DISK_EVERY_S)
+
+
+async def _until_done(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _follow_parent() -> None:
+    """SIGTERM for us when whoever started us ends without a word, such as a `make` that was killed."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            raise SystemExit("The process that started the server has ended.")
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    settings = load(sys.argv[1:])
+    if settings.follow_parent:
+        _follow_parent()
+    try:
+        asyncio.run(serve(settings))
+    except StartError as error:
+        raise SystemExit(f"Anywire can't start: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Every setting: its name with its unit, its default, and what it means.
+
+Each is an environment variable ANYWIRE_NAME and a flag --name (with dashes); a flag wins. A wrong value ends the start
+with a sentence that names the setting.
+"""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
+
+from negotiation.transports import TRANSPORTS
+
+_ORIGIN = re.compile(r"https?://[^/\s]+|null")
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="ANYWIRE_",
+        cli_prog_name="server.py",
+        cli_kebab_case=True,
+        cli_avoid_json=True,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+    )
+
+    port: int = Field(8000, ge=0, le=65535, description="TCP port; 0 takes a free one and prints it.")
+    address: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 or :: for all.")
+    data: Path = Field(Path("data"), description="The folder of the embedded MongoDB.")
+    mongodb_uri: str | None = Field(None, description="A replica set of your own; unset: the embedded MongoDB.")
+    mongo_driver: Literal["motor", "pymongo"] = Field("motor", description="The driver that talks to MongoDB.")
+    workers: Literal[1] = Field(1, description="Processes on the port; more than one is to come.")
+    bus: str | None = Field(None, description="Between processes: unset the change stream, `memory` for a single process.")
+    transports: Annotated[tuple[str, ...], NoDecode] = Field(
+        tuple(TRANSPORTS), description="The transports offered, comma-separated, in order of preference."
+    )
+
+    heartbeat_s: float = Field(15, ge=0.5, le=3600, description="A ping after so many seconds of silence on a wire.")
+    hold_s: float = Field(25, ge=0, le=3600, description="How long a long-poll is held.")
+    poll_s: float = Field(2, ge=0.1, le=3600, description="How often a short-poll client asks.")
+    drain_s: float = Field(5, ge=0, le=600, description="How long a stopping server takes to send its clients elsewhere.")
+
+    publish_per_s: float = Field(20, ge=0, description="Messages a second and user, with a burst of ten times as many; 0: no limit.")
+    connections_per_address: int = Field(0, ge=0, description="Open connections an address may have; 0: no limit.")
+    catch_up_bytes_per_s: int = Field(
+        8_388_608, ge=0, description="Catch-up a second and user, with a burst of ten times that; 0: no limit."
+    )
+
+    keep_messages: int = Field(10_000, ge=1, description="Messages kept in each channel, at least.")
+    keep_days: float = Field(30, gt=0, description="Days that messages are kept, at most.")
+
+    api_key: str | None = Field(None, min_length=16, description="Lets a backend publish anywhere.")
+    secret: str | None = Field(None, min_length=16, description="Signs the cookies; unset: made once and kept in the database.")
+    token_key: str | None = Field(None, min_length=16, description="Checks the tokens (JWT, HS256) of your own site.")
+    origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="Other origins whose pages may use this server, comma-separated.")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("127.0.0.0/8", "::1/128"), description="Addresses whose X-Forwarded headers are believed, comma-separated."
+    )
+    follow_parent: CliImplicitFlag[bool] = Field(False, description="Stop when the process that started the server ends (make run).")
+
+    @field_validator("transports", "origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("transports")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in names if name not in TRANSPORTS]
+        if unknown or not names or len(set(names)) < len(names):
+            raise ValueError(f"each of {', '.join(TRANSPORTS)} at most once, and at least one")
+        return names
+
+    @field_validator("origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin such as https://example.org")
+        return tuple(origin.lower() for origin in origins)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ipaddress.ip_network(network, strict=False)
+        return networks
+
+    @field_validator("bus")
+    @classmethod
+    def _bus(cls, bus: str | None) -> str | None:
+        if bus not in (None, "memory"):
+            raise ValueError("unset (the change stream) or memory")
+        return bus
+
+    @property
+    def tokens_burst(self) -> float:
+        """Messages that a user may publish at once."""
+        return 10 * self.publish_per_s
+
+
+def load(arguments: list[str]) -> Settings:
+    """Settings from the environment and *arguments*. Raises SystemExit, with a sentence for each wrong one."""
+    try:
+        return Settings(_cli_parse_args=arguments)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            lines.append(f"ANYWIRE_{name.upper()} (--{name.replace('_', '-')}): {problem['msg']}")
+        raise SystemExit("Anywire can't start with these settings.\n" + "\n".join(lines)) from error

@@ -1,0 +1,64 @@
+"""How messages lie in MongoDB: one document per channel and commit.
+
+_id  {c: channel, e: epoch, o: offset of the first message}    unique, so no two processes can have one offset
+n    how many messages
+t    when, ms since 1970 UTC
+m    their JSON events, as clients get them, joined by newlines (compact JSON has none of its own)
+k    a hash of (channel, user, client id) of each message that has a client id; unique over the log
+w    which attempt of which writer this is, so that a writer whose connection broke knows its own again
+p    the process that wrote it; its change stream leaves these out
+"""
+
+import hashlib
+from typing import Any, NamedTuple
+
+from bson import Binary
+
+from protocol.message import Message
+
+CHUNK_BYTES = 1_000_000
+"""Far below MongoDB's 16 MB, and small enough to read one page without reading much more."""
+CHUNK_MESSAGES = 1000
+
+
+class Chunk(NamedTuple):
+    """One document of the log, decoded."""
+
+    first: int
+    messages: list[Message]
+    attempt: bytes
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.messages) - 1
+
+
+def id_key(channel: str, user: str, id: str) -> Binary:
+    """The 16 bytes that stand for a client id in the unique index."""
+    return Binary(hashlib.blake2b(f"{channel}\n{user}\n{id}".encode("utf-8", "surrogatepass"), digest_size=16).digest())
+
+
+def chunk_document(
+    channel: str, epoch: str, first: int, payloads: list[bytes], keys: list[Binary], time: int, attempt: bytes, process: bytes
+) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "_id": {"c": channel, "e": epoch, "o": first},
+        "n": len(payloads),
+        "t": time,
+        "m": Binary(b"\n".join(payloads)),
+        "w": Binary(attempt),
+        "p": Binary(process),
+    }
+    if keys:  # a unique index would take two empty arrays for the same value; it is sparse, so none is none
+        document["k"] = keys
+    return document
+
+
+def decode_chunk(document: Any) -> Chunk:
+    first = document["_id"]["o"]
+    return Chunk(first, [Message(first + i, payload) for i, payload in enumerate(document["m"].split(b"\n"))], bytes(document["w"]))
+
+
+def chunk_range(channel: str, epoch: str, after: int, below: int = 2**63 - 1) -> dict[str, Any]:
+    """A filter for the chunks whose first offset lies in (after, below): a range of the _id index."""
+    return {"_id": {"$gt": {"c": channel, "e": epoch, "o": after}, "$lt": {"c": channel, "e": epoch, "o": below}}}

@@ -1,0 +1,95 @@
+"""Between the log and the hub: fills holes, and finds where subscriptions begin.
+
+Reads of one channel's newest part are shared by everybody who needs it at the moment.
+"""
+
+import asyncio
+import logging
+
+from pymongo.errors import PyMongoError
+
+from protocol.channel import ChannelLog
+from protocol.codes import Unavailable
+from protocol.hub import Hub
+from protocol.positions import Start
+from protocol.resume import Bounds, Resolution, resolve
+from protocol.session import Page, Read
+from store.reader import Reader
+
+HOLE_MESSAGES = 2000
+"""A larger hole isn't filled in memory: whoever follows reads the log at his own pace."""
+CONFIRM_S = 2.0
+"""PROTOCOL section 3: what can't be confirmed within 2 s is answered by 503."""
+RETRY_S = 0.2
+
+logger = logging.getLogger("anywire.feed")
+
+
+class Feed:
+    def __init__(self, reader: Reader, hub: Hub):
+        self._reader = reader
+        self._hub = hub
+        self._fills: dict[str, asyncio.Task[None]] = {}
+
+    async def locate(self, channel: str, start: Start) -> tuple[ChannelLog, Resolution]:
+        """The channel's log, with its head known, and where a subscription from *start* begins.
+
+        There is no await between the resolution and the return: attach before the next one. Raises Unavailable.
+        """
+        try:
+            async with asyncio.timeout(CONFIRM_S):
+                log = self._hub.log(channel)
+                if log.head is None:
+                    head = await self._reader.head(channel)
+                    log = self._hub.learn(channel, head)
+                resolution = resolve(start, self._hub.epoch, log)
+                if resolution is None:
+                    bounds = await self._reader.bounds(channel)
+                    log = await self._catch_up(channel, bounds)
+                    resolution = resolve(start, self._hub.epoch, log, bounds)
+                    assert resolution is not None
+                return log, resolution
+        except (PyMongoError, TimeoutError) as error:
+            logger.warning("can't tell where %s stands: %s", channel, type(error).__name__)
+            raise Unavailable() from error
+
+    async def page(self, read: Read, max_bytes: int) -> Page:
+        """Raises Unavailable."""
+        return await self._reader.page(read.channel, read.after, max_bytes)
+
+    def fill(self, channel: str) -> None:
+        """Begins to read what is missing between the head in memory and what was heard of, unless that is under way."""
+        if channel not in self._fills:
+            task = asyncio.ensure_future(self._fill(channel))
+            self._fills[channel] = task
+            task.add_done_callback(lambda _: self._fills.pop(channel, None))
+
+    async def refresh(self, channel: str) -> None:
+        """Asks the log for the channel's head, since the bus may have missed something. Raises PyMongoError."""
+        self._hub.learn(channel, await self._reader.head(channel))
+
+    async def _catch_up(self, channel: str, bounds: Bounds) -> ChannelLog:
+        log = self._hub.learn(channel, bounds.head)
+        while log.head is not None and log.head < bounds.head:
+            self.fill(channel)
+            await asyncio.wait([self._fills[channel]])
+            log = self._hub.learn(channel, bounds.head)
+        return log
+
+    async def _fill(self, channel: str) -> None:
+        log = self._hub.log(channel)
+        while log.head is not None and log.has_hole:
+            if log.heard - log.head > HOLE_MESSAGES:
+                self._hub.jump(channel, log.heard)
+                return
+            try:
+                before = log.head
+                async for chunk in self._reader.chunks(channel, log.head):
+                    self._hub.deliver(channel, chunk.messages)
+                if log.head == before:
+                    # nothing follows our head although more was heard of: what lies between was trimmed
+                    self._hub.jump(channel, (await self._reader.bounds(channel)).head)
+                    await asyncio.sleep(RETRY_S)
+            except PyMongoError as error:
+                logger.warning("can't fill a hole in %s: %s", channel, type(error).__name__)
+                await asyncio.sleep(RETRY_S)

@@ -1,0 +1,111 @@
+"""Reading the log: pages after a position or before one, and a channel's bounds.
+
+Everything here reads with read concern majority from the primary: what a fail-over could take back is not read.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from bson.int64 import Int64
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from protocol.channel import take
+from protocol.codes import Unavailable
+from protocol.message import Message
+from protocol.resume import Bounds
+from protocol.session import Page
+from store.chunks import Chunk, chunk_range, decode_chunk
+
+CONFIRM_MS = 2000
+"""How long the primary may take to confirm that it is the primary (PROTOCOL: 503 after 2 s)."""
+
+
+class Reader:
+    def __init__(self, database: Any, epoch: str):
+        self.epoch = epoch
+        majority = ReadConcern("majority")
+        self.log = database.get_collection("log", read_concern=majority)
+        self._confirmed = database.get_collection("log", read_concern=ReadConcern("linearizable"))
+        self._channels = database.get_collection("channels", read_concern=majority)
+
+    async def ready(self) -> None:
+        """Returns once the primary has answered. Raises PyMongoError."""
+        await self._channels.find_one({"_id": ""}, {"_id": 1})
+
+    async def chunks(self, channel: str, after: int) -> AsyncIterator[Chunk]:
+        """The chunks that hold what follows *after*, oldest first; the first one may begin earlier. Raises PyMongoError."""
+        holding = await self.log.find_one(chunk_range(channel, self.epoch, -1, after + 2), sort=[("_id", -1)])
+        if holding is not None and holding["_id"]["o"] + holding["n"] > after + 1:
+            yield decode_chunk(holding)
+        cursor = self.log.find(chunk_range(channel, self.epoch, after + 1), sort=[("_id", 1)], batch_size=10)
+        try:
+            async for document in cursor:
+                yield decode_chunk(document)
+        finally:
+            await cursor.close()
+
+    async def page(self, channel: str, after: int, max_bytes: int) -> Page:
+        """What follows *after*, about *max_bytes* of it but at least one message. Raises Unavailable."""
+        messages: list[Message] = []
+        size = 0
+        try:
+            async for chunk in self.chunks(channel, after):
+                if messages and chunk.first != messages[-1].offset + 1:
+                    break  # trimmed while it was being read: the next page begins with the gap
+                messages.extend(m for m in chunk.messages if m.offset > after)
+                size += sum(len(m.payload) for m in chunk.messages)
+                if size >= max_bytes:
+                    break
+            if messages and messages[0].offset == after + 1:
+                return Page(take(messages, max_bytes))
+            bounds = await self.bounds(channel)
+        except PyMongoError as error:
+            raise Unavailable() from error
+        if bounds.head <= after:
+            raise Unavailable("The log is behind what was delivered from it.")
+        return Page(messages, bounds)
+
+    async def head(self, channel: str, *, confirmed: bool = False) -> int:
+        """The newest offset, 0 in an empty channel. *confirmed* makes the primary prove that it still is it. Raises PyMongoError."""
+        log = self._confirmed if confirmed else self.log
+        options = {"max_time_ms": CONFIRM_MS} if confirmed else {}
+        newest = await log.find_one(chunk_range(channel, self.epoch, -1), {"n": 1}, sort=[("_id", -1)], **options)
+        if newest is not None:
+            return int(newest["_id"]["o"] + newest["n"] - 1)
+        tombstone = await self._channels.find_one({"_id": channel, "e": self.epoch}, {"head": 1})
+        return int(tombstone["head"]) if tombstone else 0
+
+    async def bounds(self, channel: str) -> Bounds:
+        """Head and floor, confirmed by the primary. Raises PyMongoError."""
+        head = await self.head(channel, confirmed=True)
+        tombstone = await self._channels.find_one({"_id": channel, "e": self.epoch}, {"floor": 1})
+        floor = int(tombstone["floor"]) if tombstone else 0
+        oldest = await self.log.find_one(chunk_range(channel, self.epoch, -1), {"n": 1}, sort=[("_id", 1)])
+        first = int(oldest["_id"]["o"]) if oldest is not None else head + 1
+        return Bounds(head, max(floor, first - 1))
+
+    async def history(self, channel: str, before: int | None, limit: int, max_bytes: int) -> tuple[list[Message], bool]:
+        """Up to *limit* messages below offset *before* (None: the newest), oldest first, and whether there are older ones kept.
+
+        Raises PyMongoError.
+        """
+        below = 2**63 - 1 if before is None else before
+        newest_first: list[Message] = []
+        size = 0
+        floor = await self._channels.find_one({"_id": channel, "e": self.epoch}, {"floor": 1})
+        floor_offset = int(floor["floor"]) if floor else 0
+        cursor = self.log.find(chunk_range(channel, self.epoch, -1, Int64(below)), sort=[("_id", -1)], batch_size=10)
+        try:
+            async for document in cursor:
+                for message in reversed(decode_chunk(document).messages):
+                    if message.offset >= below:
+                        continue
+                    size += len(message.payload)
+                    full = len(newest_first) == limit or (newest_first and size > max_bytes)
+                    if full or message.offset <= floor_offset:
+                        return newest_first[::-1], message.offset > floor_offset
+                    newest_first.append(message)
+        finally:
+            await cursor.close()
+        return newest_first[::-1], False
