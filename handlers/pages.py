@@ -11,9 +11,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import tornado.locale
-from tornado.web import HTTPError, StaticFileHandler
+from tornado.web import StaticFileHandler
 
 from handlers.base import Base
+from protocol.codes import ProtocolError, Refusal
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "static"
@@ -42,13 +43,12 @@ def data_block(value: object) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def content_security_policy(host: str) -> str:
-    # WebKit before 15.4 doesn't count ws: under 'self', so the host is named. It comes from the client: only a plain
-    # host[:port] may enter the header.
-    sockets = f" ws://{host} wss://{host}" if HOST.fullmatch(host) else ""
+def content_security_policy(hosts: tuple[str, ...]) -> str:
+    # WebKit before 15.4 doesn't count ws: under 'self', so the site's hosts are named. They come from the client or a
+    # proxy: only a plain host[:port] may enter the header.
+    sockets = "".join(f" ws://{host} wss://{host}" for host in hosts if HOST.fullmatch(host))
     return (
-        f"default-src 'self'; connect-src 'self'{sockets}; frame-ancestors 'self'; base-uri 'none'; "
-        "form-action 'self'; object-src 'none'"
+        f"default-src 'self'; connect-src 'self'{sockets}; frame-ancestors 'self'; base-uri 'none'; form-action 'self'; object-src 'none'"
     )
 
 
@@ -69,16 +69,13 @@ class Page(Base):
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
-        self.set_header("Content-Security-Policy", content_security_policy(self.request.host or ""))
-        self.set_header("X-Content-Type-Options", "nosniff")
+        outside = getattr(self, "outside", None)  # known once prepare() has run, which sets these once more
+        hosts = outside.hosts if outside else (self.request.host or "",)
+        self.set_header("Content-Security-Policy", content_security_policy(hosts))
         self.set_header("Referrer-Policy", "same-origin")
-        self.set_header("Cache-Control", "no-store")
 
     async def head(self, *arguments: str) -> None:
         await self.get(*arguments)  # Tornado leaves the body out
-
-    def compute_etag(self) -> None:
-        return None  # a page holds the visitor's identity and is never kept
 
     @property
     def base(self) -> str:
@@ -135,16 +132,17 @@ class Page(Base):
         strings = {text: there for text, there in translated.items() if there != text}
         self.render(template, offer=self.offer(), strings=strings, **values)
 
-    def write_error(self, status_code: int, **kwargs: object) -> None:
+    def refuse(self, error: Refusal) -> None:
         """A readable page for who can read it, the JSON of the API for everybody else."""
         if "text/html" not in self.request.headers.get("Accept", ""):
-            super().write_error(status_code, **kwargs)
+            super().refuse(error)
             return
         self.remember_language()
-        title, advice = ERRORS.get(status_code) or ERRORS[500 if status_code >= 500 else 400]
+        self.set_status(error.status)
         self.set_header("Content-Type", "text/html; charset=UTF-8")
+        title, advice = ERRORS.get(error.status) or ERRORS[500 if error.status >= 500 else 400]
         _ = self.locale.translate
-        self.finish(self.render_string("error.html", scripts=(), status=status_code, title=_(title), advice=_(advice)))
+        self.finish(self.render_string("error.html", scripts=(), status=error.status, title=_(title), advice=_(advice)))
 
 
 def _(text: str) -> str:
@@ -200,15 +198,18 @@ class ChatPage(Page):
 
     async def get(self, room: str) -> None:
         if not ROOM.fullmatch(room):
-            raise HTTPError(404)
+            raise ProtocolError("not-found")
         self.show("chat.html", room=room, channel=f"chat:{room}")
 
 
 class NotFound(Page):
     """Every address that nothing else answers."""
 
+    needs_user = False
+
     async def prepare(self) -> None:
-        raise HTTPError(404)
+        await super().prepare()
+        raise ProtocolError("not-found")
 
 
 class Static(StaticFileHandler):

@@ -14,6 +14,7 @@
   var isClosed = false;
   var isLoading = false;
   var hasJoined = false;
+  var lastPosition = null; // where to go on after a disconnect
   var replayTimer = null;
   var noted = '';
   var unread = 0;
@@ -81,6 +82,7 @@
     var mine = isMine(message.user);
     if (timeline.lastOffset() !== null && message.offset > timeline.lastOffset() + 1) { startAgain(); }
     if (!timeline.append(message)) { return; }
+    lastPosition = message.position;
     if (replayTimer !== null) { replaying(); } else if (!mine) { countUnread(); }
     follow.added(!mine);
     changed();
@@ -213,7 +215,7 @@
     wire.on('user', function (user) { ownName.show(user); });
     wire.on('error', function (error) { pages.setText(notice, pages.errorWords(error)); });
     showPending();
-    wire.subscribe(channel, {history: HISTORY}, onEvent);
+    wire.subscribe(channel, lastPosition ? {after: lastPosition} : {history: HISTORY}, onEvent);
     onWire();
   }
 

@@ -14,6 +14,7 @@
     'unavailable': t('the server cannot reach its database'),
     'draining': t('the server is restarting'),
     'internal': t('something went wrong on the server'),
+    'network': t('the server could not be reached'),
     'closed': t('this page is disconnected')
   };
 

@@ -28,14 +28,15 @@
     'unsupported': t('this browser doesn’t have it'),
     'disabled': t('the operator has turned it off'),
     'blocked': t('blocked on the way'),
-    'swallowed': t('opened, but nothing came through'),
-    'silent': t('no answer in time'),
+    'swallowed': t('no answer at all'),
+    'silent': t('opened, but nothing more came through'),
     'flapping': t('broke again and again soon after it had opened'),
     'refused': t('refused by the server or something in front of it'),
     'buffered': t('held back by something in between'),
     'cut': t('cut off by something in between'),
     'lost': t('the connection was lost'),
     'closed': t('closed'),
+    'too-long': t('more rooms at once than its address can name'),
     'offline': t('this device is offline'),
     'captive-portal': t('a login page of the network answered instead'),
     'draining': t('the server is restarting'),
@@ -60,6 +61,14 @@
   function forced() {
     var match = /[?&]transport=([a-z-]+)/.exec(window.location.search);
     return match && names[match[1]] ? match[1] : '';
+  }
+
+  function isOffered(transport) {
+    var offered = pages.block('anywire-offer').transports || [];
+    for (var i = 0; i < offered.length; i += 1) {
+      if (offered[i].name === transport) { return true; }
+    }
+    return false;
   }
 
   // The last attempt with *transport* tells its present condition.
@@ -183,7 +192,9 @@
 
     var links = panel.getElementsByTagName('a');
     for (var i = 0; i < links.length; i += 1) {
-      if (links[i].getAttribute('data-force') === forced()) { links[i].setAttribute('aria-current', 'true'); }
+      var force = links[i].getAttribute('data-force');
+      if (force === forced()) { links[i].setAttribute('aria-current', 'true'); }
+      pages.show(links[i].parentNode, !force || isOffered(force));
     }
 
     return {

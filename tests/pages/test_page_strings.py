@@ -1,0 +1,84 @@
+"""Every string that a page can show is there in both languages, and no translation is left over."""
+
+import ast
+import csv
+import re
+
+import pytest
+
+from handlers import pages
+
+TEMPLATE_STRING = re.compile(r'\b_\("((?:[^"\\]|\\.)+)"\)')
+PLACEHOLDER = re.compile(r"\{\w+\}|%\(\w+\)s")
+
+
+def template_strings() -> set[str]:
+    return {
+        text for path in (pages.ROOT / "templates").glob("*.html") for text in TEMPLATE_STRING.findall(path.read_text(encoding="utf-8"))
+    }
+
+
+def handler_strings() -> set[str]:
+    """The arguments of _(…) in handlers/pages.py."""
+    tree = ast.parse((pages.ROOT / "handlers" / "pages.py").read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_"]
+    return {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+
+
+def script_strings() -> set[str]:
+    return set(pages.script_strings(tuple(sorted(path.name for path in pages.SCRIPTS.glob("*.js")))))
+
+
+def translations(language: str) -> dict[str, str]:
+    with (pages.ROOT / "locale" / f"{language}.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert all(len(row) == 2 for row in rows)
+    assert len({row[0] for row in rows}) == len(rows), "a string is translated twice"
+    return dict(rows)
+
+
+OTHERS = sorted(set(pages.LANGUAGES) - {"en"})
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_string_is_translated_and_none_is_left_over(language):
+    shown = template_strings() | handler_strings() | script_strings()
+    translated = translations(language)
+    assert len(shown) > 100
+    assert shown - set(translated) == set(), "not translated"
+    assert set(translated) - shown == set(), "translated, but shown nowhere"
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_translations_are_whole(language):
+    for text, translation in translations(language).items():
+        assert translation.strip() == translation != ""
+        assert sorted(PLACEHOLDER.findall(text)) == sorted(PLACEHOLDER.findall(translation)), text
+        assert "<" not in translation
+
+
+def test_chinese_is_chinese():
+    for text, translation in translations("zh").items():
+        if re.search("[A-Za-z]", PLACEHOLDER.sub("", text)):
+            assert re.search(r"[\u4e00-\u9fff]", translation), text
+
+
+@pytest.mark.parametrize("page", [pages.Index, pages.ChatPage])
+def test_every_script_of_a_page_is_there(page):
+    for name in page.scripts:
+        assert (pages.SCRIPTS / name).is_file()
+
+
+def test_no_script_belongs_to_no_page():
+    used = {name for page in (pages.Index, pages.ChatPage) for name in page.scripts}
+    assert {path.name for path in pages.SCRIPTS.glob("*.js")} == used
+
+
+def test_templates_show_no_english_of_their_own():
+    """Text between tags comes from _(…), but for names and what is the same in every language."""
+    allowed = re.compile(r"Anywire|WebSocket|SSE|#|·|×|[\s:.]|&\w+;")
+    for path in (pages.ROOT / "templates").glob("*.html"):
+        source = re.sub(r"<pre class=\"code\".*?</pre>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        bare = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", source, flags=re.DOTALL)
+        for text in re.findall(r">([^<>]*)<", bare):
+            assert allowed.sub("", text) == "", f"{path.name}: {text.strip()!r}"
