@@ -106,7 +106,7 @@ def _listen(settings: Settings) -> list[socket.socket]:
         return tornado.netutil.bind_sockets(settings.port, settings.address, backlog=BACKLOG)
     except OSError as error:
         raise StartError(
-            "port",
+            "address",
             f"Can't listen on {settings.address}, port {settings.port}: {os.strerror(error.errno or 0)}. "
             "Choose another one with --port or ANYWIRE_PORT, or stop what listens there.",
         ) from error

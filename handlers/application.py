@@ -4,7 +4,7 @@ from typing import Any
 
 import tornado.web
 
-from handlers.base import NotFound
+from handlers import pages
 from handlers.history import History
 from handlers.node import Node
 from handlers.ops import Healthz, MetricsText, Readyz
@@ -34,12 +34,11 @@ def application(node: Node) -> tornado.web.Application:
         (r"/metrics", MetricsText),
     ]
     return tornado.web.Application(
-        routes,
+        routes + pages.routes(),
         node=node,
-        default_handler_class=NotFound,
+        default_handler_class=pages.NotFound,
         log_function=lambda handler: None,
         websocket_ping_interval=PING_S,
         websocket_ping_timeout=PING_S,
         websocket_max_message_size=MAX_FRAME_BYTES,
-        template_path="templates",
     )

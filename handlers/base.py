@@ -201,14 +201,6 @@ class Base(tornado.web.RequestHandler):
             raise ProtocolError("forbidden", "This is for the operator: the API key, or this machine itself.")
 
 
-class NotFound(Base):
-    needs_user = False
-
-    async def prepare(self) -> None:
-        await super().prepare()
-        raise ProtocolError("not-found")
-
-
 def outside(request: HTTPServerRequest, node: Node) -> origin.Outside:
     headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
     return origin.outside(request.remote_ip or "", request.protocol, request.host, headers, node.trusted)
