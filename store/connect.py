@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
-from pymongo import ReadPreference, WriteConcern
-from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
-from pymongo.read_concern import ReadConcern
+from pymongo.errors import InvalidURI, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from store import mongod
 from store.drivers import client, settle
@@ -21,8 +19,8 @@ __all__ = ["Connection", "StartError", "connect"]
 
 log = logging.getLogger(__name__)
 
-DURABLE = {"w": "majority", "journal": True}
-"""With anything less a fail-over or a crash takes back messages that were acknowledged: measured, thousands of them."""
+DURABLE = {"w": "majority", "journal": True, "readConcernLevel": "majority", "readPreference": "primary"}
+"""With anything less a fail-over or a crash takes back messages that were acknowledged or delivered: measured, thousands of them."""
 
 WRITER = {
     **DURABLE,
@@ -83,18 +81,14 @@ async def connect(*, uri: str | None, data: Path, driver: str = "motor", databas
     try:
         address = embedded.uri if embedded else uri
         try:
+            if not address.startswith(("mongodb://", "mongodb+srv://")):
+                raise InvalidURI("it doesn't begin with mongodb:// or mongodb+srv://")
             clients.extend(client(driver, address, **options) for options in (WRITER, WATCHER))
             writer, watcher = clients
             name = writer.get_default_database(default=database).name
         except (PyMongoError, ValueError) as error:
             raise _invalid(uri, error) from error
-        durable = writer.get_database(
-            name,
-            read_preference=ReadPreference.PRIMARY,
-            read_concern=ReadConcern("majority"),
-            write_concern=WriteConcern(w="majority", j=True),
-        )
-        await _probe(writer, durable, address)
+        await _probe(writer, writer[name], address)
     except BaseException:
         for each in clients:
             await settle(each.close())
@@ -103,7 +97,7 @@ async def connect(*, uri: str | None, data: Path, driver: str = "motor", databas
         raise
     where = f"its own mongod {embedded.mongod.version}, process {embedded.pid}" if embedded else redact(uri, uri)
     log.info("connected to MongoDB: %s, database %s, driver %s", where, name, driver)
-    return Connection(durable, writer, watcher, driver, embedded)
+    return Connection(writer[name], writer, watcher, driver, embedded)
 
 
 async def _probe(writer: Any, database: Any, uri: str) -> None:
@@ -119,7 +113,7 @@ async def _probe(writer: Any, database: Any, uri: str) -> None:
     except OperationFailure as error:
         raise _refused(database.name, uri, error) from error
     except PyMongoError as error:
-        raise _unreachable(writer, uri, error) from error
+        raise _unusable(uri, _short(error)) from error
 
 
 def redact(text: str, uri: str) -> str:
@@ -165,7 +159,10 @@ def _unreachable(writer: Any, uri: str, error: PyMongoError) -> StartError:
     alive = [_address(server.address) for server in seen if not server.error]
     if alive:
         reasons.add(f"no primary among the members that answer ({', '.join(alive)})")
-    detail = "; ".join(sorted(reasons)) or _short(error)
+    return _unusable(uri, "; ".join(sorted(reasons)) or _short(error))
+
+
+def _unusable(uri: str, detail: str) -> StartError:
     return StartError(
         "mongodb-unreachable",
         redact(f"The MongoDB at ANYWIRE_MONGODB_URI ({uri}) can't be used: {detail}\n", uri)

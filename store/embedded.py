@@ -10,6 +10,7 @@ import ctypes
 import logging
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -93,9 +94,11 @@ class Embedded:
             await orphan.end(self.folder.mongodb)
             await self._launch()
             self.folder.record_version(self.mongod.version)
-        except BaseException:
+        except BaseException as error:
             await self._end(signal.SIGKILL)
             self.folder.release()
+            if isinstance(error, OSError):
+                raise self.folder.unusable(error) from error
             raise
         self._supervisor = asyncio.create_task(self._supervise())
 
@@ -104,26 +107,18 @@ class Embedded:
         if self._supervisor is None:
             return
         self._supervisor.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._supervisor
+        await asyncio.wait({self._supervisor})
         self._supervisor = None
         await self._end(signal.SIGTERM)
         self.folder.release()
 
     async def _launch(self) -> None:
-        self.folder.check_space()
-        with self._log.begin() as output:
-            self._process = await asyncio.create_subprocess_exec(
-                self.mongod.path,
-                *OPTIONS,
-                cwd=self.folder.mongodb,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                # Ctrl-C in a terminal goes to the whole foreground group: the database stops after the server, not with it.
-                start_new_session=True,
-                preexec_fn=_die_with_parent(),
-            )
+        try:
+            self.folder.check_space()
+            await self._spawn()
+        except (OSError, subprocess.SubprocessError) as error:
+            # While the server ran, its folder or the executable went away, or descriptors ran out.
+            raise self._did_not_start(str(error)) from error
         primary = asyncio.create_task(replica.become_primary(self._driver, self.uri, self._socket_path))
         ended = asyncio.create_task(self._process.wait())
         try:
@@ -138,6 +133,20 @@ class Embedded:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+
+    async def _spawn(self) -> None:
+        with self._log.begin() as output:
+            self._process = await asyncio.create_subprocess_exec(
+                self.mongod.path,
+                *OPTIONS,
+                cwd=self.folder.mongodb,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # Ctrl-C in a terminal goes to the whole foreground group: the database stops after the server, not with it.
+                start_new_session=True,
+                preexec_fn=_die_with_parent(),
+            )
 
     async def _supervise(self) -> None:
         deaths = 0

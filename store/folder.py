@@ -58,7 +58,7 @@ class DataFolder:
             self.mongodb.chmod(0o700)
             fd = os.open(self.path / "owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self.unusable(error) from error
         try:
             await self._lock(fd)
             since = datetime.datetime.now(datetime.UTC).isoformat(" ", "seconds").replace("+00:00", " UTC")
@@ -68,7 +68,7 @@ class DataFolder:
         except OSError as error:
             os.close(fd)
             # A full disk still lets an empty file be made: check_space says it better, but comes later.
-            raise self._full(FRESH_BYTES) if error.errno == errno.ENOSPC else self._unusable(error) from error
+            raise self._full(FRESH_BYTES) if error.errno == errno.ENOSPC else self.unusable(error) from error
         except BaseException:
             os.close(fd)
             raise
@@ -132,6 +132,7 @@ class DataFolder:
         )
 
     def other_version(self, detail: str) -> StartError:
+        """The StartError that names both versions."""
         return StartError(
             "folder-other-version",
             f"The data folder {self.path} belongs to another version of MongoDB. {detail}\n"
@@ -140,6 +141,7 @@ class DataFolder:
         )
 
     def in_use(self, detail: str) -> StartError:
+        """The StartError that says who has the folder."""
         return StartError(
             "folder-in-use",
             f"The data folder {self.path} is in use: {detail}\nStop that one first, or set ANYWIRE_DATA to a folder of this server's own.",
@@ -163,7 +165,8 @@ class DataFolder:
     def _has_files(self) -> bool:
         return (self.mongodb / "WiredTiger").exists()
 
-    def _unusable(self, error: OSError) -> StartError:
+    def unusable(self, error: OSError) -> StartError:
+        """The StartError for what the system said to an access of ours."""
         if error.errno == errno.ENAMETOOLONG:
             text = f"The path of the data folder is too long for this file system: {self.path}\nSet ANYWIRE_DATA to a shorter one."
             return StartError("folder-path-too-long", text)

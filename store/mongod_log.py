@@ -1,5 +1,6 @@
 """What mongod writes about itself: kept short on disk, and read to learn why it ended."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -29,14 +30,14 @@ class MongodLog:
 
     def trim(self) -> None:
         """Sets the log aside where it has grown. mongod appends, so it goes on at the start of the emptied file."""
-        try:
+        # On a full disk the older log can't be kept; that this one stays short matters more.
+        with contextlib.suppress(OSError):
             if self.path.stat().st_size < KEEP_BYTES:
                 return
-        except FileNotFoundError:
-            return
-        shutil.copyfile(self.path, f"{self.path}.old")
-        os.truncate(self.path, 0)
-        self._begin = 0
+            with contextlib.suppress(OSError):
+                shutil.copyfile(self.path, f"{self.path}.old")
+            os.truncate(self.path, 0)
+            self._begin = 0
 
     def text(self) -> str:
         """What this run wrote, its last TAIL_BYTES at most."""
@@ -93,9 +94,18 @@ def _words(line: str) -> str:
     """The sentence in a line of mongod's JSON log (4.4 and later), or the line itself, at most 400 characters of it."""
     try:
         entry = json.loads(line)
-        attr = entry.get("attr", {})
-        detail = attr.get("error") or attr.get("message") or attr.get("reason") or attr
-        words = f"{entry['msg']}: {detail if isinstance(detail, str) else json.dumps(detail)}"
+        words = ": ".join([entry["msg"], *_detail(entry.get("attr", {}))])
     except (ValueError, KeyError, TypeError, AttributeError):
         words = line.strip()
     return words if len(words) <= 400 else f"{words[:400]}…"
+
+
+def _detail(attr: dict) -> list[str]:
+    """The text among a log entry's attributes, [] or one: which key has it depends on the entry, and WiredTiger nests it once more."""
+    for key in ("message", "error", "reason", "errmsg", "msg"):
+        value = attr.get(key)
+        if isinstance(value, dict):
+            return _detail(value)
+        if isinstance(value, str):
+            return [value]
+    return []
