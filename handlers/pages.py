@@ -192,6 +192,7 @@ class ChatPage(Page):
         "message-item.js",
         "timeline.js",
         "follow.js",
+        "sending.js",
         "own-name.js",
         "chat.js",
     )

@@ -5,9 +5,9 @@ from unittest import mock
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from site_of_pages import PagesCase, Parsed
 
 from handlers import pages
+from tests.pages.site_of_pages import PagesCase, Parsed
 
 EVERY_PAGE = ("/", "/chat/lobby", "/nowhere", "/nowhere/deep/down", "/?room=no+such!", "/chat/a%20b")
 EVIL = "</script><script>alert(1)</script><!-- \u2028\u2029 & <img src=x onerror=alert(1)>"

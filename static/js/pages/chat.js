@@ -7,6 +7,7 @@
   var MOST_ITEMS = 500; // more make old engines slow; what is taken away at the top can be loaded again
   var ITEMS_KEPT = 400; // so that it isn't done again for each message
   var QUIET_MS = 250; // no message for so long: the replay is over
+  var REPLAY_MS = 2000; // and after this, whatever comes is live talk in a busy room
 
   var page = pages.block('anywire-page');
   var channel = page.channel;
@@ -16,12 +17,12 @@
   var hasJoined = false;
   var lastPosition = null; // where to go on after a disconnect
   var replayTimer = null;
+  var replayEndMs = 0;
   var noted = '';
   var unread = 0;
   var title = document.title;
 
   var log = pages.find('log');
-  var input = pages.find('text');
   var older = pages.find('older');
   var notice = pages.find('notice');
   var toggle = pages.find('connect');
@@ -29,6 +30,20 @@
   var timeline = pages.timeline(pages.find('messages'), isMine);
   var follow = pages.follow(log, pages.find('below'), loadOlder);
   var panel = pages.transportPanel();
+  var sending = pages.sending(channel, timeline, {
+    canSend: function () {
+      if (isClosed) { pages.setText(notice, t('You are disconnected. Connect first, and this can be sent.')); }
+      return !isClosed;
+    },
+    sent: function () {
+      pages.setText(notice, '');
+      follow.toEnd();
+    },
+    changed: function () {
+      follow.added(false);
+      changed();
+    }
+  });
   var ownName = pages.ownName(function (name, callback) { wire.rename(name, callback); });
 
   function isMine(user) {
@@ -66,9 +81,10 @@
 
   // A replay ends without a mark of its own; until it does, a screen reader must not read all of it.
   function replaying() {
+    var leftMs = replayEndMs - new Date().getTime();
     clearTimeout(replayTimer);
     log.setAttribute('aria-busy', 'true');
-    replayTimer = setTimeout(replayOver, QUIET_MS);
+    replayTimer = setTimeout(replayOver, Math.max(0, Math.min(QUIET_MS, leftMs)));
   }
 
   function startAgain() {
@@ -96,61 +112,11 @@
         startAgain();
         note(t('Some messages in between are no longer kept.'), 'gap');
       }
+      replayEndMs = new Date().getTime() + REPLAY_MS;
       replaying();
     } else if (event.type === 'error') {
       pages.setText(notice, pages.errorWords(event));
     }
-  }
-
-  // --- what goes out
-
-  function acknowledge(item, receipt) {
-    var last = timeline.lastOffset();
-    if (!item.parentNode || item.hasAttribute('data-offset')) { return; } // its event came first
-    if (last !== null && receipt.offset <= last) {
-      timeline.remove(item); // a repeat of one that has long been in the list, or above it
-    } else {
-      pages.markSent(item, receipt.time);
-    }
-  }
-
-  function publish(data) {
-    var item = timeline.addUnsent('', data, wire.user);
-    wire.publish(channel, data, function (error, receipt) {
-      if (error) { fail(item, data, error); } else { acknowledge(item, receipt); }
-    });
-    var pending = wire.pending(channel);
-    if (pending.length && !pages.hasClass(item, 'failed')) {
-      item.setAttribute('data-id', pending[pending.length - 1].id);
-    }
-    follow.toEnd();
-    changed();
-  }
-
-  function fail(item, data, error) {
-    pages.markFailed(item, pages.errorWords(error), function () {
-      timeline.remove(item);
-      publish(data);
-      input.focus();
-    }, function () {
-      timeline.remove(item);
-      changed();
-      input.focus();
-    });
-    follow.added(false);
-  }
-
-  function send(event) {
-    var text = input.value;
-    pages.stop(event);
-    if (!/\S/.test(text)) { return; }
-    if (isClosed) {
-      pages.setText(notice, t('You are disconnected. Connect first, and this can be sent.'));
-      return;
-    }
-    pages.setText(notice, '');
-    input.value = '';
-    publish({text: text});
   }
 
   // --- older messages
@@ -199,13 +165,6 @@
     pages.setText(toggle, isClosed ? t('Connect') : t('Disconnect'));
   }
 
-  function showPending() {
-    var pending = wire.pending(channel);
-    for (var i = 0; i < pending.length; i += 1) {
-      if (!timeline.find(pending[i].id)) { timeline.addUnsent(pending[i].id, pending[i].data, wire.user); }
-    }
-  }
-
   function connect() {
     isClosed = false;
     wire = window.Anywire.connect(page.base);
@@ -214,7 +173,7 @@
     wire.on('attempt', function () { panel.show(wire); });
     wire.on('user', function (user) { ownName.show(user); });
     wire.on('error', function (error) { pages.setText(notice, pages.errorWords(error)); });
-    showPending();
+    sending.use(wire);
     wire.subscribe(channel, lastPosition ? {after: lastPosition} : {history: HISTORY}, onEvent);
     onWire();
   }
@@ -231,7 +190,6 @@
       changed();
     }
   });
-  pages.listen(pages.find('composer'), 'submit', send);
   pages.listen(older, 'click', loadOlder);
   pages.listen(toggle, 'click', function () { if (isClosed) { connect(); } else { disconnect(); } });
   pages.listen(document, 'visibilitychange', function () {

@@ -9,6 +9,7 @@
     'rate-limited': t('too much in too short a time'),
     'after-refused': t('an earlier message has to be sent first'),
     'forbidden': t('this is not allowed here'),
+    'dead-epoch': t('the server has started a new log since'),
     'unauthorized': t('you are not signed in'),
     'token-expired': t('your sign-in has expired'),
     'unavailable': t('the server cannot reach its database'),

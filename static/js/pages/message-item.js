@@ -74,6 +74,7 @@
     made.setAttribute('data-author', (user && user.id) || '');
     made.appendChild(byline(user));
     made.appendChild(bubble(textOf(data)));
+    made.anywireData = data; // to be sent again as it was
     pages.markSending(made);
     return made;
   };
