@@ -1,0 +1,145 @@
+"""Nobody is shut out: axe-core on every page, language and colour scheme; the smallest screens; the keyboard alone."""
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from handlers import pages
+from tests.pages.browser import Visitor, publish
+
+AXE = pages.ROOT / "build" / "node" / "node_modules" / "axe-core" / "axe.min.js"
+LONG = "Donaudampfschifffahrtsgesellschaftskapitän" * 5
+TALK = (
+    "Good morning",
+    "大家早上好，" * 30,
+    LONG,
+    f"https://example.org/{'a' * 300}",
+    "مرحبا بالجميع",
+    "👩‍👩‍👧‍👧" * 40,
+    "<img src=x onerror=alert(1)>",
+    "one\ntwo",
+)
+
+
+def barriers(visitor: Visitor) -> list[str]:
+    visitor.run(AXE.read_text(encoding="utf-8"))
+    visitor.driver.set_script_timeout(20)
+    found = visitor.driver.execute_async_script(
+        "var done = arguments[0]; axe.run({resultTypes: ['violations']}).then(function (result) { done(result.violations); })"
+    )
+    return [
+        f"{violation['impact']} {violation['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for violation in found
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core comes by npm, for development only")
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("language", list(pages.LANGUAGES))
+@pytest.mark.parametrize("width", [320, 1280])
+def test_axe_finds_nothing(visitor, language, dark, width):
+    publish(visitor.base, "axe", *TALK, name="Ann")
+    visitor.screen(width, 800, dark=dark)
+    visitor.open(f"/?lang={language}")
+    assert barriers(visitor) == []
+    visitor.open_room("axe", f"?lang={language}")
+    visitor.say("mine")
+    visitor.wait_for("mine")
+    too_long = "document.getElementById('text').value = new Array(70000).join('x'); document.getElementById('send').click()"
+    visitor.run(too_long)
+    visitor.until("return !!document.querySelector('#messages .failed')")
+    assert barriers(visitor) == []
+    visitor.find("#transport").click()
+    visitor.find("#transport-panel summary").click()
+    visitor.find("#name-edit").click()
+    assert barriers(visitor) == []
+    visitor.driver.get(f"{visitor.base}/nowhere?lang={language}")
+    assert barriers(visitor) == []
+
+
+@pytest.mark.parametrize("language", list(pages.LANGUAGES))
+def test_nothing_is_wider_than_the_smallest_screen(visitor, language):
+    publish(visitor.base, "narrow", *TALK, name="A" * 40)
+    visitor.screen(320, 568)
+
+    def check() -> None:
+        assert visitor.run("return document.documentElement.scrollWidth") == 320
+        assert visitor.run("var log = document.getElementById('log'); return log ? log.scrollWidth - log.clientWidth : 0") == 0
+
+    visitor.open(f"/?lang={language}")
+    check()
+    visitor.open_room("narrow", f"?lang={language}")
+    check()
+    visitor.find("#transport").click()
+    visitor.find("#transport-panel summary").click()
+    visitor.find("#name-edit").click()
+    check()
+    visitor.driver.get(f"{visitor.base}/chat/{'x' * 128}")
+    check()
+    visitor.driver.get(f"{visitor.base}/nowhere")
+    check()
+
+
+def test_the_keyboard_is_enough(visitor):
+    publish(visitor.base, "keys", *[f"line {number}" for number in range(1, 121)])
+    visitor.screen(1280, 800)
+    visitor.open_room("keys")
+
+    def tab_to(wanted: str) -> None:
+        for _ in range(25):
+            if visitor.focused() == wanted:
+                return
+            visitor.keys(Keys.TAB)
+        raise AssertionError(f"Tab doesn't reach {wanted}")
+
+    # the panel opens, takes the focus, closes on Escape and gives it back
+    tab_to("transport")
+    visitor.keys(Keys.ENTER)
+    assert visitor.focused() == "transport-title"
+    assert visitor.find("#transport").get_attribute("aria-expanded") == "true"
+    visitor.keys(Keys.TAB, Keys.TAB)
+    visitor.keys(Keys.ESCAPE)
+    assert visitor.focused() == "transport"
+    assert not visitor.find("#transport-panel").is_displayed()
+
+    # older messages: by the button, then by going up in the list
+    tab_to("older")
+    visitor.keys(Keys.ENTER)
+    visitor.until("return !!document.querySelector('#messages [data-offset=\"21\"]')")
+    assert visitor.focused() == "older"
+    tab_to("log") if visitor.focused() != "older" else visitor.run("document.getElementById('log').focus()")
+    visitor.keys(Keys.HOME)
+    visitor.until("return !!document.querySelector('#messages [data-offset=\"1\"]')")
+    assert visitor.texts()[0] == "line 1"
+
+    # write and send
+    tab_to("text")
+    visitor.keys("by keyboard", Keys.ENTER)
+    visitor.wait_for("by keyboard")
+    assert visitor.focused() == "text"
+
+    # a name of one's own
+    tab_to("name-edit")
+    visitor.keys(Keys.SPACE)
+    assert visitor.focused() == "name-text"
+    visitor.keys("Otter", Keys.ENTER)
+    visitor.until("return document.getElementById('name').textContent === 'Otter'")
+    assert visitor.focused() == "name-edit"
+
+
+def test_the_focus_can_be_seen(visitor):
+    visitor.screen(1280, 800)
+    visitor.open_room("focus")
+    seen = set()
+    for _ in range(30):
+        visitor.keys(Keys.TAB)
+        style = visitor.run(
+            "var node = document.activeElement, style = getComputedStyle(node);"
+            "return [node.tagName + '#' + node.id, style.outlineStyle, parseFloat(style.outlineWidth)]"
+        )
+        if style[0] == "BODY#":
+            break
+        seen.add(style[0])
+        assert style[1] != "none", style
+        assert style[2] >= 2, style
+    assert {"BUTTON#transport", "BUTTON#connect", "INPUT#text", "BUTTON#send", "BUTTON#name-edit"} <= seen
