@@ -41,20 +41,17 @@ class Message:
         return f"Message({self.offset})"
 
 
+_EVENT = b'{"type":"%s","channel":"%s","offset":%d,"position":"%s","id":%s,"time":%d,"user":%s,"data":%s}'
+
+
 def encode_message(kind: str, channel: str, position: Position, *, id: str, time: int, user: Any, data: bytes) -> Message:
-    """*kind* is "message" or "state"; *time* in ms since 1970 UTC; *data* is compact JSON, put in as it is."""
-    head = _encode(
-        {
-            "type": kind,
-            "channel": channel,
-            "offset": position.offset,
-            "position": str(position),
-            "id": id,
-            "time": time,
-            "user": user,
-        }
-    )
-    return Message(position.offset, head[:-1] + b',"data":' + data + b"}")
+    """*kind* is "message" or "state"; *time* in ms since 1970 UTC; *data* is compact JSON, put in as it is.
+
+    *kind*, *channel* and *position* are of forms that need no escape in JSON. Filled in by hand, since it is done for every
+    message and takes a third of the time.
+    """
+    parts = (kind.encode(), channel.encode(), position.offset, str(position).encode(), _encode(id), time, _encode(user), data)
+    return Message(position.offset, _EVENT % parts)
 
 
 def websocket_frame(payload: bytes) -> bytes:

@@ -12,8 +12,6 @@ p    the process that wrote it; its change stream leaves these out
 import hashlib
 from typing import Any, NamedTuple
 
-from bson import Binary
-
 from protocol.message import Message
 
 CHUNK_BYTES = 1_000_000
@@ -33,21 +31,21 @@ class Chunk(NamedTuple):
         return self.first + len(self.messages) - 1
 
 
-def id_key(channel: str, user: str, id: str) -> Binary:
+def id_key(channel: str, user: str, id: str) -> bytes:
     """The 16 bytes that stand for a client id in the unique index."""
-    return Binary(hashlib.blake2b(f"{channel}\n{user}\n{id}".encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    return hashlib.blake2b(f"{channel}\n{user}\n{id}".encode(), digest_size=16).digest()
 
 
 def chunk_document(
-    channel: str, epoch: str, first: int, payloads: list[bytes], keys: list[Binary], time: int, attempt: bytes, process: bytes
+    channel: str, epoch: str, first: int, payloads: list[bytes], keys: list[bytes], time: int, attempt: bytes, process: bytes
 ) -> dict[str, Any]:
     document: dict[str, Any] = {
         "_id": {"c": channel, "e": epoch, "o": first},
         "n": len(payloads),
         "t": time,
-        "m": Binary(b"\n".join(payloads)),
-        "w": Binary(attempt),
-        "p": Binary(process),
+        "m": b"\n".join(payloads),
+        "w": attempt,
+        "p": process,
     }
     if keys:  # a unique index would take two empty arrays for the same value; it is sparse, so none is none
         document["k"] = keys
@@ -56,7 +54,7 @@ def chunk_document(
 
 def decode_chunk(document: Any) -> Chunk:
     first = document["_id"]["o"]
-    return Chunk(first, [Message(first + i, payload) for i, payload in enumerate(document["m"].split(b"\n"))], bytes(document["w"]))
+    return Chunk(first, [Message(first + i, payload) for i, payload in enumerate(document["m"].split(b"\n"))], document["w"])
 
 
 def chunk_range(channel: str, epoch: str, after: int, below: int = 2**63 - 1) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
-from bson import Binary
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from protocol.codes import ProtocolError, Unavailable
@@ -67,14 +66,14 @@ class _Pending:
 
     __slots__ = ("attempts", "channel", "data", "future", "id", "key", "since_s", "user")
 
-    def __init__(self, channel: str, user: dict[str, Any], id: str, key: Binary | None, data: bytes, since_s: float):
+    def __init__(self, channel: str, user: dict[str, Any], id: str, key: bytes | None, data: bytes, since_s: float):
         self.channel = channel
         self.user = user
         self.id = id
         self.key = key
         self.data = data
         self.since_s = since_s
-        self.attempts: set[bytes] = set()
+        self.attempts: tuple[bytes, ...] = ()
         self.future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
 
     def resolve(self, receipt: Receipt) -> None:
@@ -133,9 +132,9 @@ class Log:
         self._heads: OrderedDict[str, _Head] = OrderedDict()
         self._queue: deque[_Pending] = deque()
         self._in_flight: list[_Pending] = []
+        self._committer: asyncio.Task[None] | None = None
         self._bytes = 0
         self._attempt = 0
-        self._committer: asyncio.Task[None] | None = None
         self._watch: asyncio.TimerHandle | None = None
         self.refusing: str | None = None
         """Why nothing is taken at the moment, such as a full disk."""
@@ -166,6 +165,8 @@ class Log:
         """Waits until what was taken is stored, or its deadline has passed."""
         while self._committer is not None:
             await asyncio.wait([self._committer])
+        if self._watch is not None:
+            self._watch.cancel()
 
     def renew(self) -> None:
         """The log has begun another life: what we knew of heads is gone."""
@@ -199,27 +200,25 @@ class Log:
         """What goes into the next commit, out of the queue; of each channel in the order sent, one chunk's worth."""
         taken: list[_Pending] = []
         left: list[_Pending] = []
-        counts: dict[str, int] = {}
-        sizes: dict[str, int] = {}
-        keys: set[Binary] = set()
-        held: set[str] = set()
+        room: dict[str, tuple[int, int]] = {}
+        keys: set[bytes | None] = set()
         total = 0
         while self._queue and total < COMMIT_BYTES:
             pending = self._queue.popleft()
+            size = len(pending.data)
             if pending.future.done():  # past its deadline, or its client has gone
-                self._bytes -= len(pending.data)
+                self._bytes -= size
                 continue
-            channel, size = pending.channel, sizes.get(pending.channel, 0) + len(pending.data)
-            count = counts.get(channel, 0)
-            full = count == CHUNK_MESSAGES or (count and size > CHUNK_BYTES)
+            count, free_bytes = room.get(pending.channel, (CHUNK_MESSAGES, CHUNK_BYTES))
             # the unique index doesn't see two equal ids within one document: the second waits for the next commit
-            if channel in held or full or pending.key is not None and pending.key in keys:
-                held.add(channel)
+            full = not count or (free_bytes < size and count < CHUNK_MESSAGES)
+            if full or pending.key in keys:
+                room[pending.channel] = (0, 0)
                 left.append(pending)
                 continue
+            room[pending.channel] = (count - 1, free_bytes - size)
             taken.append(pending)
-            counts[channel], sizes[channel] = count + 1, size
-            total += len(pending.data)
+            total += size
             if pending.key is not None:
                 keys.add(pending.key)
         self._queue.extendleft(reversed(left))
@@ -300,7 +299,7 @@ class Log:
         epoch = self._reader.epoch
         messages = []
         for i, pending in enumerate(pendings):
-            pending.attempts.add(tag)
+            pending.attempts += (tag,)
             position = Position(epoch, first + i)
             messages.append(encode_message("message", channel, position, id=pending.id, time=now, user=pending.user, data=pending.data))
         keys = [p.key for p in pendings if p.key is not None]
@@ -351,7 +350,7 @@ class Log:
                     pending.fail(ProtocolError("id-reused", field="id"))
 
     def _receipt(self, pending: _Pending, offset: int, time: int, *, duplicate: bool = False) -> Receipt:
-        return Receipt(pending.channel, offset, str(Position(self._reader.epoch, offset)), pending.id, time, duplicate)
+        return Receipt(pending.channel, offset, f"{self._reader.epoch}-{offset}", pending.id, time, duplicate)
 
     def _expire(self) -> None:
         """Gives up on messages past their deadline. One that is in flight may still be stored; its client asks again with its id."""
