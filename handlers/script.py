@@ -1,0 +1,95 @@
+"""`GET /anywire.js`: the client library, its files joined in a fixed order and stripped once, at start.
+
+No build step: the files as they are in the repository are what is served, in one function, so that its only global is `Anywire`.
+"""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import rjsmin
+from tornado.web import RequestHandler
+
+SOURCES = Path(__file__).resolve().parent.parent / "static" / "js"
+
+# A file may use at load time only what stands before it; within functions, anything.
+FILES = (
+    "lists.js",
+    "env.js",
+    "emitter.js",
+    "verdicts.js",
+    "query.js",
+    "encode.js",
+    "request.js",
+    "identity.js",
+    "memory.js",
+    "back-off.js",
+    "recheck.js",
+    "positions.js",
+    "subscriptions.js",
+    "outbox.js",
+    "publisher.js",
+    "server.js",
+    "websocket.js",
+    "sse.js",
+    "poll.js",
+    "long-poll.js",
+    "short-poll.js",
+    "attempt.js",
+    "negotiator.js",
+    "wake.js",
+    "report.js",
+    "client.js",
+    "global.js",
+)
+
+
+def joined() -> str:
+    """The library as one script, comments and all."""
+    parts = [(SOURCES / name).read_text(encoding="utf-8") for name in FILES]
+    return "(function(){var anywire={};\n" + "".join(parts) + "}());\n"
+
+
+@dataclass(frozen=True)
+class Script:
+    plain: bytes
+    gzipped: bytes
+    etag: str
+    """Strong, RFC 9110 section 8.8.3: of the plain bytes; the gzipped ones have their own."""
+
+    @classmethod
+    def load(cls) -> "Script":
+        plain = str(rjsmin.jsmin(joined())).encode()
+        return cls(plain, gzip.compress(plain, 9, mtime=0), hashlib.sha256(plain).hexdigest()[:24])
+
+
+class ScriptHandler(RequestHandler):
+    def initialize(self, script: Script) -> None:
+        self.script = script
+
+    def set_default_headers(self) -> None:
+        self.set_header("Content-Type", "text/javascript; charset=utf-8")
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("Vary", "Accept-Encoding")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Access-Control-Allow-Origin", "*")  # a script is public; pages of other sites load it too
+
+    def compute_etag(self) -> str:
+        return f'"{self.script.etag}-gz"' if self._takes_gzip() else f'"{self.script.etag}"'
+
+    async def get(self) -> None:
+        if self._takes_gzip():
+            self.set_header("Content-Encoding", "gzip")
+        self.write(self.script.gzipped if self._takes_gzip() else self.script.plain)
+
+    async def head(self) -> None:
+        await self.get()  # Tornado counts the body and leaves it out
+
+    def _takes_gzip(self) -> bool:
+        """RFC 9110 section 12.5.3, as far as clients use it: named, and not with the weight 0."""
+        for part in self.request.headers.get("Accept-Encoding", "").lower().split(","):
+            coding, _, weight = part.replace(" ", "").partition(";q=")
+            if coding in ("gzip", "*"):
+                return not weight or weight.strip("0.") != ""
+        return False
