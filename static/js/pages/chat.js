@@ -137,8 +137,9 @@
       }
       if (timeline.first() !== first) { return; } // the list was replaced or cut meanwhile
       older.setAttribute('data-more', answer.more && answer.messages.length ? 'yes' : 'no');
+      var hadFocus = document.activeElement === older; // asked first: a button that is hidden loses it
       follow.keep(function () { timeline.prepend(answer.messages); changed(); });
-      if (!pages.isShown(older) && document.activeElement === older) { log.focus(); }
+      if (hadFocus && !pages.isShown(older)) { log.focus(); }
     });
   }
 

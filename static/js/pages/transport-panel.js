@@ -106,8 +106,8 @@
   };
 
   function durationMs(attempt) {
-    var end = attempt.helloMs || attempt.endedMs;
-    return end && attempt.startedMs ? Math.round(end - attempt.startedMs) : null;
+    var end = attempt.helloMs === undefined ? attempt.endedMs : attempt.helloMs;
+    return end === undefined ? null : Math.round(end - attempt.startedMs);
   }
 
   function attemptItem(attempt) {
