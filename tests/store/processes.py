@@ -1,0 +1,130 @@
+"""What the storage tests share: the store of one server process, and a proxy that makes its connection fail for real."""
+
+import asyncio
+import time
+from typing import Any
+from urllib.parse import unquote
+
+from protocol.hub import Hub
+from protocol.message import Message
+from protocol.positions import Start
+from protocol.session import Attachment, Read, Subscription
+from store.bus import Bus
+from store.feed import Feed
+from store.log import Log, Receipt
+from store.meta import load_meta
+from store.reader import Reader
+
+ANNA = {"id": "u_anna", "name": "Anna"}
+BEN = {"id": "u_ben", "name": "Ben"}
+
+
+class Follower:
+    """An attachment that takes every push, and keeps what it was given."""
+
+    def __init__(self, process: "Process"):
+        self.process = process
+        self.offsets: list[int] = []
+        self.gaps = 0
+        self.left = False
+        self.attachment = Attachment(self, process.hub.epoch)
+
+    def push(self, subscription: Subscription, messages: list[Message]) -> bool:
+        self.offsets.extend(message.offset for message in messages)
+        return True
+
+    def wake(self) -> None:
+        pass
+
+    def leave(self) -> None:
+        self.left = True
+
+    def signal(self, payload: bytes) -> None:
+        pass
+
+    async def follow(self, channel: str, start: Start) -> None:
+        log, resolution = await self.process.feed.locate(channel, start)
+        self.attachment.attach(log, resolution)
+        await self.catch_up()
+
+    async def catch_up(self) -> None:
+        while pulled := self.attachment.pull(64 * 1024):
+            if isinstance(pulled, Read):
+                self.attachment.give(pulled, await self.process.feed.page(pulled, 64 * 1024))
+                continue
+            for item in pulled:
+                if b'"subscribed"' in item.message.payload:
+                    self.gaps += b'"recovered":false' in item.message.payload
+                else:
+                    self.offsets.append(item.message.offset)
+
+
+class Process:
+    """Everything that `server.py` puts between the database and the handlers, but for the listening."""
+
+    def __init__(self, database: Any, epoch: str, name: bytes, **log_options: Any):
+        self.database = database
+        self.name = name
+        self.reader = Reader(database, epoch)
+        self.hub = Hub(epoch, lambda channel: self.feed.fill(channel), time.monotonic)
+        self.feed = Feed(self.reader, self.hub)
+        self.log = Log(database, self.reader, self.hub, name, **log_options)
+        self.renewed: list[str] = []
+
+    @classmethod
+    async def make(cls, database: Any, name: bytes = b"p1", **log_options: Any) -> "Process":
+        return cls(database, (await load_meta(database)).epoch, name, **log_options)
+
+    def bus(self, watched: Any) -> Bus:
+        return Bus(watched, self.hub, self.feed, self.name, self.renewed.append)
+
+    async def publish(self, channel: str, count: int, *, user: dict = ANNA, first: int = 0, size: int = 2) -> list[Receipt]:
+        """*count* messages with ids of their own, all at once."""
+        data = b'"' + b"x" * (size - 2) + b'"'
+        tasks = [self.log.append(channel, user, f"{self.name!r}-{channel}-{first + i}", data) for i in range(count)]
+        return list(await asyncio.gather(*tasks))
+
+
+class Proxy:
+    """Between a driver and a mongod on a unix socket: passes, swallows answers, freezes or cuts."""
+
+    def __init__(self, uri: str):
+        self._path = unquote(uri.removeprefix("mongodb://").partition("/")[0])
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.mode = "pass"
+        self.uri = ""
+
+    async def start(self) -> "Proxy":
+        self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        self.uri = f"mongodb://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/?directConnection=true"
+        return self
+
+    async def stop(self) -> None:
+        self._server.close()
+        self.cut()
+
+    def cut(self) -> None:
+        for writer in list(self._writers):
+            writer.close()
+
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_unix_connection(self._path)
+        self._writers |= {writer, up_writer}
+        try:
+            await asyncio.gather(self._pass(reader, up_writer, up=True), self._pass(up_reader, writer, up=False))
+        except OSError:
+            pass
+        finally:
+            self._writers -= {writer, up_writer}
+            writer.close()
+            up_writer.close()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
+        while data := await reader.read(65536):
+            while self.mode == "freeze":
+                await asyncio.sleep(0.01)
+            if self.mode == "swallow-answers" and not up:
+                continue
+            writer.write(data)
+            await writer.drain()
+        writer.close()

@@ -1,0 +1,106 @@
+"""Trimming: old chunks go, the head stays, and nobody is told less than the truth."""
+
+import asyncio
+
+import pytest
+
+from protocol.positions import Next, Position
+from store.retention import Retention
+from tests.store.processes import Process
+
+HOUR_MS = 3_600_000
+
+
+def retention(
+    process: Process, *, now_ms: int = 0, keep_messages: int = 20, keep_days: float = 30, minimum_age_s: float = 600
+) -> Retention:
+    """*now_ms* is added to the clock."""
+    wall_ms = process.log._wall_ms
+    return Retention(
+        process.database,
+        process.reader,
+        process.log,
+        keep_messages=keep_messages,
+        keep_days=keep_days,
+        minimum_age_s=minimum_age_s,
+        wall_ms=lambda: wall_ms() + now_ms,
+    )
+
+
+async def filled(database, count: int = 60, **options) -> Process:
+    process = await Process.make(database, **options)
+    for first in range(0, count, 6):
+        await process.publish("chat:x", 6, first=first)
+    return process
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_nothing_young_is_trimmed_whatever_the_count(database):
+    process = await filled(database)
+    assert await retention(process).trim("chat:x") == 0
+    assert await retention(process, now_ms=599_000).trim("chat:x") == 0
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_whole_chunks_beyond_the_count_go(database):
+    process = await filled(database)
+    assert await retention(process, now_ms=HOUR_MS).trim("chat:x") == 36
+    assert (await process.reader.bounds("chat:x")) == (60, 36)
+    assert await retention(process, now_ms=HOUR_MS).trim("chat:x") == 0
+    fresh = await Process.make(database, b"p2")
+    epoch = fresh.hub.epoch
+    assert (await fresh.feed.locate("chat:x", Position(epoch, 36)))[1] == (36, True)
+    assert (await fresh.feed.locate("chat:x", Position(epoch, 35)))[1] == (36, False)
+    assert (await process.feed.locate("chat:x", Next()))[1] == (60, True)
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_what_is_too_old_goes_to_the_last_and_the_head_stays(database):
+    process = await filled(database)
+    assert await retention(process, now_ms=31 * 24 * HOUR_MS).trim("chat:x") == 60
+    assert [document async for document in database.log.find()] == []
+    fresh = await Process.make(database, b"p2")
+    assert (await fresh.publish("chat:x", 1))[0].offset == 61
+    assert (await fresh.reader.bounds("chat:x")) == (61, 60)
+    assert (await process.publish("chat:x", 1, first=60))[0].offset == 62
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_an_id_may_come_again_once_its_message_is_gone(database):
+    process = await filled(database)
+    await retention(process, now_ms=HOUR_MS).trim("chat:x")
+    again = await process.publish("chat:x", 1)
+    assert again[0].offset == 61 and not again[0].duplicate
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_a_writer_that_slept_never_writes_below_the_floor(database):
+    sleeper = await Process.make(database, b"p1", confirmed_s=0.2)
+    await sleeper.publish("chat:x", 6)
+    other = await Process.make(database, b"p2")
+    for first in range(0, 60, 6):
+        await other.publish("chat:x", 6, first=first)
+    await retention(other, now_ms=HOUR_MS).trim("chat:x")
+    # the chunk at the sleeper's head + 1 is gone, so its insert finds no chunk in its way
+    assert await database.log.count_documents({"_id.o": 7}) == 0
+    await asyncio.sleep(0.25)
+    receipts = await sleeper.publish("chat:x", 3, first=6)
+    assert [receipt.offset for receipt in receipts] == [67, 68, 69]
+    offsets = []
+    async for chunk in other.reader.chunks("chat:x", 42):
+        offsets.extend(message.offset for message in chunk.messages)
+    assert offsets == list(range(43, 70))
+    assert await database.log.count_documents({"_id.o": 7}) == 0
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_it_runs_by_itself_over_all_channels(database):
+    process = await filled(database)
+    await process.publish("chat:y", 30)
+    running = retention(process, now_ms=HOUR_MS)
+    running.start()
+    async with asyncio.timeout(10):
+        while (await process.reader.bounds("chat:x")).floor != 36:
+            await asyncio.sleep(0.02)
+    await running.close()
+    assert (await process.reader.bounds("chat:y")) == (30, 0)  # one chunk, and it holds the newest
