@@ -34,6 +34,7 @@ def client(driver: str, uri: str, **options: Any) -> Any:
 async def settle(value: Any) -> Any:
     """What *value* stands for: awaited where this driver handed back an awaitable, as it is where not.
 
-    Needed around `aggregate`, `watch`, `list_indexes` and `close` (awaitable in PyMongo alone) and `start_session` (in Motor alone).
+    Needed around `aggregate`, `watch`, `list_indexes`, `close` and a session's `start_transaction` (awaitable in PyMongo alone)
+    and around `start_session` (in Motor alone).
     """
     return await value if inspect.isawaitable(value) else value
