@@ -124,7 +124,7 @@ class WebSocket(Wire, WebSocketHandler):
                 start = parse_start(command.after or "", "after")
                 subscriptions = self.wire.attachment.subscriptions
                 if channel not in subscriptions and len(subscriptions) >= MAX_CHANNELS:
-                    raise ProtocolError("too-large", f"A connection has at most {MAX_CHANNELS} channels.", field="channel")
+                    raise ProtocolError("bad-request", f"A connection has at most {MAX_CHANNELS} channels.", field="channel")
                 located, errors = await locate(self.node, self.wire.user, {channel: start}, ref=command.ref)
             except ProtocolError as error:
                 self._answer(command.ref, command.channel, error)

@@ -40,7 +40,7 @@ class Wire(Base):
         subs = [parse_sub(text) for text in parameters.get("sub", [])]
         starts = {sub.channel: sub.start for sub in subs}
         if len(starts) > MAX_CHANNELS:
-            raise ProtocolError("too-large", f"A connection has at most {MAX_CHANNELS} channels.", field="sub")
+            raise ProtocolError("bad-request", f"A connection has at most {MAX_CHANNELS} channels.", field="sub")
         cursor = self.request.headers.get("Last-Event-ID") or parameters.get("lastEventId", [""])[-1]
         starts.update({channel: position for channel, position in parse_cursor(cursor).items() if channel in starts})
         return starts
