@@ -10,6 +10,7 @@ from handlers.node import Node
 from handlers.ops import Healthz, MetricsText, Readyz
 from handlers.poll_wire import LongPoll, ShortPoll
 from handlers.publish import Publish
+from handlers.script import Script, ScriptHandler
 from handlers.sse import Sse
 from handlers.visitor import Me, Negotiate, Report
 from handlers.websocket import MAX_FRAME_BYTES, WebSocket
@@ -29,6 +30,7 @@ def application(node: Node) -> tornado.web.Application:
         (r"/v1/history", History),
         (r"/v1/me", Me),
         (r"/v1/report", Report),
+        (r"/anywire\.js", ScriptHandler, {"script": Script.load()}),
         (r"/healthz", Healthz),
         (r"/readyz", Readyz),
         (r"/metrics", MetricsText),
