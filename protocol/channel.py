@@ -28,7 +28,7 @@ class ChannelLog:
         self.size_bytes = 0
         self.subscriptions: set[Subscription] = set()
         self.live: dict[Subscription, None] = {}
-        """The subscriptions that have everything up to head, in the order in which they caught up."""
+        """The subscriptions that have everything up to head or beyond, in the order in which they caught up."""
         self.delivered_s = 0.0
 
     @property
@@ -77,12 +77,12 @@ class ChannelLog:
 
     def jump(self, head: int) -> None:
         """Goes on from *head* without what lies between: every live subscription is now behind, and reads the log by itself."""
-        assert self.head is not None
-        for subscription in self.live:
-            subscription.fall_behind(self.head)
+        left = [(subscription, subscription.offset) for subscription in self.live]
         self.live.clear()
         self.trim(0)
         self.head = head
+        for subscription, offset in left:
+            subscription.fall_behind(offset)
 
 
 def take(messages: list[Message], max_bytes: int, start: int = 0) -> list[Message]:

@@ -81,11 +81,8 @@ class Hub:
         if fresh:
             log.delivered_s = self._clock()
             self.delivered += len(fresh) * len(log.live)
-            refused = [s for s in tuple(log.live) if not s.attachment.push(s, fresh)]
-            for subscription in refused:
-                if subscription in log.live:  # it may have left meanwhile
-                    del log.live[subscription]
-                    subscription.fall_behind(fresh[0].offset - 1)
+            for subscription in tuple(log.live):
+                subscription.push(fresh)
             log.trim(self._window_bytes)
             self._size_bytes += log.size_bytes - before
             self._logs.move_to_end(channel)

@@ -1,8 +1,8 @@
 """One attachment: a connection (or one poll) at its positions.
 
 A subscription is in one of two states.
-  live     it has everything up to its channel's head; new messages are pushed to the wire, which takes them at once
-           or refuses, and then the subscription is behind
+  live     it has everything up to its channel's head, or beyond where it read the log ahead of this process;
+           new messages are pushed to the wire, which takes them at once or refuses, and then the subscription is behind
   behind   it has everything up to `offset`; the wire pulls what follows, at its own pace, from memory or the log
 So nothing is ever queued for a slow reader, and every wire catches up by the same code.
 """
@@ -79,6 +79,22 @@ class Subscription:
         assert self.log.head is not None
         return self.log.head
 
+    def push(self, messages: list[Message]) -> None:
+        """*messages* have become the channel's newest: the wire takes them now, or the subscription falls behind."""
+        live = self.log.live
+        if self not in live:
+            return  # what was pushed to another one made this one leave
+        if self._offset is not None:
+            assert self.log.head is not None
+            messages = [message for message in messages if message.offset > self._offset]
+            if self._offset <= self.log.head:
+                self._offset = None
+            if not messages:
+                return
+        if not self.attachment.wire.push(self, messages) and self in live:
+            del live[self]
+            self.fall_behind(messages[0].offset - 1)
+
     def fall_behind(self, offset: int) -> None:
         self._offset = offset
         self.attachment.now_behind(self)
@@ -87,7 +103,8 @@ class Subscription:
         self._offset = offset
 
     def go_live(self) -> None:
-        self._offset = None
+        if self._offset == self.log.head:
+            self._offset = None  # else it stays ahead, and takes only what follows it
         self.log.live[self] = None
 
 
@@ -128,9 +145,6 @@ class Attachment:
     def now_behind(self, subscription: Subscription) -> None:
         self._behind[subscription] = None
         self.wire.wake()
-
-    def push(self, subscription: Subscription, messages: list[Message]) -> bool:
-        return self.wire.push(subscription, messages)
 
     def leave(self) -> None:
         self.wire.leave()
