@@ -16,10 +16,11 @@ from protocol.message import Message
 from protocol.positions import Position
 from protocol.session import Attachment, Read, Subscription
 
-ANSWER_BYTES = 1024 * 1024
+MESSAGES_BYTES = 768 * 1024
+"""An answer holds 1 MiB at most: this leaves room for the message that goes over it, the signals, and what is around them."""
 SIGNALS_EVERY_S = 1.0
 """Signals answer a held poll at most so often."""
-MAX_SIGNALS = 100
+SIGNALS_BYTES = 128 * 1024
 
 logger = logging.getLogger("anywire.wire")
 
@@ -36,6 +37,7 @@ class PollWire:
         """What is neither message nor state, in the order in which it came."""
         self._loop = asyncio.get_running_loop()
         self._since_s = self._loop.time()
+        self._signals_bytes = 0
         self._woken = asyncio.Event()
         self._node = node
         self._network = network
@@ -51,7 +53,8 @@ class PollWire:
         self.goaway(0)
 
     def signal(self, payload: bytes) -> None:
-        if len(self.events) < MAX_SIGNALS:
+        self._signals_bytes += len(payload)
+        if self._signals_bytes <= SIGNALS_BYTES:
             self.events.append(payload)
             self._loop.call_at(self._since_s + SIGNALS_EVERY_S, self._woken.set)
 
@@ -68,11 +71,11 @@ class PollWire:
         self._woken.set()
 
     async def collect(self) -> list[bytes]:
-        """What there is to say now, about 1 MiB at most. Raises Unavailable, ProtocolError rate-limited."""
+        """Messages and states that are there now, bounded so that the answer is too. Raises Unavailable, ProtocolError rate-limited."""
         taken: list[bytes] = []
         size = 0
-        while size < ANSWER_BYTES:
-            pulled = self.attachment.pull(ANSWER_BYTES - size)
+        while size < MESSAGES_BYTES:
+            pulled = self.attachment.pull(MESSAGES_BYTES - size)
             if isinstance(pulled, Read):
                 keys = (self.user.id, self.address)
                 wait_s = max(self._node.catch_up.wait_s(key) for key in keys)
@@ -80,7 +83,7 @@ class PollWire:
                     break
                 if wait_s > 0:
                     raise ProtocolError("rate-limited", "Too much was read from the log at once.", retry_after_s=wait_s)
-                page = await self._node.feed.page(pulled, ANSWER_BYTES - size)
+                page = await self._node.feed.page(pulled, MESSAGES_BYTES - size)
                 for key in keys:
                     self._node.catch_up.spend(key, sum(len(message.payload) for message in page.messages))
                 self.attachment.give(pulled, page)
