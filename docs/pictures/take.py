@@ -15,10 +15,12 @@ from tests.pages.browser import Visitor, publish, start_chromium  # noqa: E402
 from tests.running import Server  # noqa: E402
 
 MOST_BYTES = 150_000
-SIZES = ((320, 640), (1280, 800))
+START_HEIGHTS = {320: 1600, 1280: 860}
+SIZES = ((320, 640), (1280, 900))
 
 TALK = {
     "en": {
+        "room": "timetable",
         "me": "Mira",
         "lines": [
             ("Jonas", ["Good morning! The new timetable goes online at ten.", "Is the station page ready?"]),
@@ -30,6 +32,7 @@ TALK = {
         ],
     },
     "zh": {
+        "room": "station",
         "me": "小雨",
         "lines": [
             ("Jonas", ["早上好！新的时刻表十点上线。", "车站页面准备好了吗？"]),
@@ -79,7 +82,7 @@ def main() -> None:
         visitor = Visitor(driver, server.url)
         for language in TALK:
             visitor.screen(*SIZES[1])
-            room = f"timetable-{language}"
+            room = TALK[language]["room"]
             talk(visitor, room, language)
             for width, height in SIZES:
                 visitor.screen(width, height)
@@ -92,7 +95,7 @@ def main() -> None:
                 take(visitor, f"chat-dark-{width}-{language}")
                 visitor.screen(width, height)
                 visitor.open("/")
-                visitor.screen(width, visitor.run("return document.documentElement.scrollHeight"))
+                visitor.screen(width, START_HEIGHTS[width])
                 take(visitor, f"start-{width}-{language}")
     finally:
         driver.quit()

@@ -102,15 +102,18 @@ def test_the_keyboard_is_enough(visitor):
     assert visitor.focused() == "transport"
     assert not visitor.find("#transport-panel").is_displayed()
 
-    # older messages: by the button, then by going up in the list
+    # older messages: coming to their button loads some, pressing it the rest; then it is gone, and the list has the focus
     tab_to("older")
-    visitor.keys(Keys.ENTER)
     visitor.until("return !!document.querySelector('#messages [data-offset=\"21\"]')")
     assert visitor.focused() == "older"
-    tab_to("log") if visitor.focused() != "older" else visitor.run("document.getElementById('log').focus()")
-    visitor.keys(Keys.HOME)
+    visitor.keys(Keys.ENTER)
     visitor.until("return !!document.querySelector('#messages [data-offset=\"1\"]')")
     assert visitor.texts()[0] == "line 1"
+    assert visitor.focused() == "log"
+    visitor.keys(Keys.HOME)
+    visitor.until("return document.getElementById('log').scrollTop === 0")
+    visitor.keys(Keys.END)
+    visitor.until("var log = document.getElementById('log'); return log.scrollHeight - log.scrollTop - log.clientHeight < 2")
 
     # write and send
     tab_to("text")

@@ -74,7 +74,7 @@ def test_history_loads_on_scrolling_up_and_keeps_the_place(visitor, room):
     assert visitor.texts() == [f"line {number}" for number in range(81, 131)]
     assert distance_from_end(visitor) < 2
     scroll(visitor, 300)
-    place = "return document.querySelector('#messages [data-offset=\"81\"]').getBoundingClientRect().top"
+    place = "return document.querySelector('#messages [data-offset=\"90\"]').getBoundingClientRect().top"
     before = visitor.run(place)
     scroll(visitor, 20)
     visitor.until("return !!document.querySelector('#messages [data-offset=\"31\"]')")
