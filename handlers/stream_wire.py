@@ -75,8 +75,8 @@ class StreamWire:
     # what the attachment asks for
 
     def push(self, subscription: Subscription, messages: list[Message]) -> bool:
-        if self._stream.writing() or self.closed:
-            return False
+        if self._stream.closed() or self._stream.writing():
+            return False  # closed() is true some time before on_closed() is called
         if self._shared is not None:
             self._send(b"".join([self._shared(message) for message in messages]))
         else:
@@ -84,14 +84,14 @@ class StreamWire:
         return True
 
     def wake(self) -> None:
-        if self._pumping is None and not self.closed:
+        if self._pumping is None and not self._stream.closed():
             self._pumping = self._loop.create_task(self._pump())
 
     def leave(self) -> None:
         self.goaway(random.randint(0, 1000))
 
     def signal(self, payload: bytes) -> None:
-        if not self._stream.writing() and not self.closed:
+        if not self._stream.closed() and not self._stream.writing():
             self._send(self._encode_control(payload))
 
     # what the node asks for
@@ -102,7 +102,7 @@ class StreamWire:
 
     def goaway(self, retry_ms: int) -> None:
         self._reason = "sent away"
-        if not self.closed:
+        if not self._stream.closed():
             self.control(goaway(retry_ms))
             self._loop.call_later(0.5, self.end)  # the client closes by itself; this is for one that doesn't
 
@@ -113,7 +113,7 @@ class StreamWire:
 
     def control(self, payload: bytes) -> None:
         """Sends an event that answers this client: it isn't dropped, since what asks for answers is bounded."""
-        if not self.closed:
+        if not self._stream.closed():
             self._send(self._encode_control(payload))
 
     def attach(self, located: Located) -> None:
@@ -163,6 +163,8 @@ class StreamWire:
         return self._stream.write(data)
 
     def _heartbeat(self) -> None:
+        if self._stream.closed():
+            return  # on_closed() is on its way
         silent_s = self._loop.time() - self._sent_s
         if silent_s >= self._heartbeat_s - 0.001:
             if not self._stream.writing():  # a full socket carries enough that is unread
