@@ -129,10 +129,9 @@ class Embedded:
                 raise self._did_not_start(f"it accepted no writes within {START_DEADLINE_S} s")
             await primary
         finally:
-            for task in (primary, ended):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            primary.cancel()
+            ended.cancel()
+            await asyncio.wait({primary, ended})
 
     async def _spawn(self) -> None:
         with self._log.begin() as output:
@@ -205,11 +204,7 @@ class Embedded:
             return self.folder.other_version(f'mongod {self.mongod.version} says: "{words}".')
         if code == "folder-in-use":
             return self.folder.in_use(f'another mongod works in it ("{words}").')
-        if code == "folder-not-writable":
-            return StartError(
-                code, f'The data folder {self.folder.path} can\'t be written: "{words}".\nSet ANYWIRE_DATA to another folder.'
-            )
-        return self._did_not_start(f"{explain(self._process.returncode, words)}")
+        return self._did_not_start(explain(self._process.returncode, words))
 
     def _did_not_start(self, reason: str) -> StartError:
         return StartError(
@@ -231,12 +226,12 @@ def _die_with_parent() -> Callable[[], None] | None:
     Everything is looked up before the fork, since only calls that allocate nothing are safe after it.
     """
     if sys.platform != "linux":
-        return None
+        return None  # pragma: no cover
     PR_SET_PDEATHSIG = 1  # prctl(2)
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
-    def prepare() -> None:
+    def prepare() -> None:  # pragma: no cover, it runs in the child
         prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)  # The parent died before the kernel knew.

@@ -72,7 +72,6 @@ REASONS = {
         "This version of MongoDB is too recent",
     ),
     "folder-in-use": ("DBPathInUse",),
-    "folder-not-writable": ("Read-only file system", "IllegalOperation: Attempted to create a lock file on a read-only directory"),
 }
 """Words of mongod (4.4 to 8.0) and WiredTiger that tell a reason, by the code it has here.
 The order matters: a full disk also breaks locks."""

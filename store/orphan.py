@@ -41,16 +41,23 @@ async def end(folder: Path) -> bool:
 def works_in(pid: int, folder: Path) -> bool:
     """True where process *pid* lives (a zombie doesn't), is a mongod, and has *folder* as its working directory."""
     try:
-        if os.path.isdir("/proc/self"):
-            name = os.path.basename(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0])
-            return name.startswith(b"mongod") and os.path.samefile(f"/proc/{pid}/cwd", folder)
-        # macOS: lsof is part of the system. Field output: p<pid>, c<command>, f<fd>, n<name>.
-        command = ["lsof", "-a", "-p", str(pid), "-d", "cwd", "-F", "cn"]
-        fields = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout.splitlines()
-        cwd = next((field[1:] for field in fields if field.startswith("n")), "")
-        return any(field.startswith("cmongod") for field in fields) and os.path.samefile(cwd, folder)
+        name, cwd = _from_proc(pid) if os.path.isdir("/proc/self") else _from_lsof(pid)
+        return name.startswith("mongod") and os.path.samefile(cwd, folder)
     except (OSError, subprocess.TimeoutExpired):
         return False
+
+
+def _from_proc(pid: int) -> tuple[str, str]:
+    command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    return os.path.basename(command.decode(errors="replace")), f"/proc/{pid}/cwd"
+
+
+def _from_lsof(pid: int) -> tuple[str, str]:
+    """As `_from_proc`, on macOS, where lsof is part of the system. Its fields: p<pid>, c<command>, f<descriptor>, n<name>."""
+    command = ["lsof", "-a", "-p", str(pid), "-d", "cwd", "-F", "cn"]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout
+    fields = {line[:1]: line[1:] for line in output.splitlines()}
+    return fields.get("c", ""), fields.get("n", "")
 
 
 def _pid(folder: Path) -> int | None:

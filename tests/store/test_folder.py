@@ -84,7 +84,7 @@ async def test_but_not_for_ever_and_not_on_another_host(tmp_path, monkeypatch):
     assert "on elsewhere" in await refusal(DataFolder(tmp_path / "b"), "folder-in-use")
 
 
-@pytest.mark.parametrize("written", ["", "[]", "{", '{"pid": "x"}', '{"pid": 1}'])
+@pytest.mark.parametrize("written", ["", "[]", "{", '{"pid": "x"}', '{"pid": 1}', '{"pid": 1e300}', '{"pid": 99999999999999999999}'])
 @pytest.mark.gen_test
 async def test_whatever_the_owner_file_says_the_lock_decides(tmp_path, written):
     first = DataFolder(tmp_path)
