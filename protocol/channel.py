@@ -18,10 +18,12 @@ MESSAGE_OVERHEAD_BYTES = 200
 
 
 class ChannelLog:
-    __slots__ = ("delivered_s", "head", "heard", "live", "messages", "name", "size_bytes", "subscriptions")
+    __slots__ = ("delivered_s", "epoch", "head", "heard", "live", "messages", "name", "size_bytes", "subscriptions")
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, epoch: str):
         self.name = name
+        self.epoch: str | None = epoch
+        """The life of the log that this is from; None once the hub has let go of it, and nothing arrives here any more."""
         self.head: int | None = None
         self.heard = 0
         self.messages: list[Message] = []

@@ -47,7 +47,7 @@ class Hub:
         log = self._logs.get(channel)
         if log is None:
             self._shed()
-            log = self._logs[channel] = ChannelLog(channel)
+            log = self._logs[channel] = ChannelLog(channel, self.epoch)
         else:
             self._logs.move_to_end(channel)
         return log
@@ -103,6 +103,8 @@ class Hub:
         """The log has begun another life: nothing held here is true any more, and every client comes again."""
         self.epoch = epoch
         subscriptions = [s for log in self._logs.values() for s in log.subscriptions]
+        for log in self._logs.values():
+            log.epoch = None
         self._logs.clear()
         self._size_bytes = 0
         for attachment in {s.attachment: None for s in subscriptions}:
@@ -118,4 +120,6 @@ class Hub:
                     break
         if len(self._logs) > self._idle_channels:
             for name in [name for name, log in self._logs.items() if not log.subscriptions][: self._idle_channels // 10 or 1]:
-                self._size_bytes -= self._logs.pop(name).size_bytes
+                log = self._logs.pop(name)
+                log.epoch = None
+                self._size_bytes -= log.size_bytes

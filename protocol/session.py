@@ -32,7 +32,7 @@ class Wire(Protocol):
         """There is something to pull."""
 
     def leave(self) -> None:
-        """The log has another epoch: the client has to come again."""
+        """The log has another epoch, or isn't held here any more: the client has to come again, at its positions."""
 
     def signal(self, payload: bytes) -> None:
         """Sends an event that isn't kept; it may be dropped."""
@@ -111,7 +111,8 @@ class Subscription:
 class Attachment:
     def __init__(self, wire: Wire, epoch: str):
         self.wire = wire
-        self._epoch = epoch
+        self.epoch = epoch
+        """Of all the positions that its client is told."""
         self.subscriptions: dict[str, Subscription] = {}
         self._behind: dict[Subscription, None] = {}
         self._announcements: deque[Item] = deque()
@@ -120,10 +121,14 @@ class Attachment:
         """Subscribes to *log* from there, in place of an earlier subscription to it; the wire is woken.
 
         Without *announce* there is no `subscribed`: a poll that goes on where its client said.
+        Where the hub has let go of *log* since it was resolved, or it is from another life, the client is asked to come again.
         """
         self.detach(log.name)
         subscription = Subscription(self, log, resolution.offset)
         self.subscriptions[log.name] = subscription
+        if log.epoch != self.epoch:
+            self.wire.leave()
+            return subscription
         log.subscriptions.add(subscription)
         if announce:
             self._announce(subscription, resolution)
@@ -147,6 +152,9 @@ class Attachment:
         self.wire.wake()
 
     def leave(self) -> None:
+        """What its subscriptions follow is gone; what a read still brings would be of another life of the log."""
+        self._behind.clear()
+        self._announcements.clear()
         self.wire.leave()
 
     def pull(self, max_bytes: int) -> list[Item] | Read:
@@ -176,8 +184,8 @@ class Attachment:
     def give(self, read: Read, page: Page) -> None:
         """The answer to a Read. Where it begins later than asked for, the client is told, and goes on with the newest still kept."""
         subscription = self.subscriptions.get(read.channel)
-        if subscription is None or subscription.offset != read.after:
-            return  # unsubscribed, or subscribed anew, while the read was under way
+        if subscription is None or subscription.offset != read.after or subscription.log.epoch != self.epoch:
+            return  # unsubscribed, subscribed anew, or the log began another life, while the read was under way
         if page.bounds is None:
             subscription.page = page.messages
             return
@@ -203,7 +211,7 @@ class Attachment:
         return subscription.log.since(subscription.offset, budget)
 
     def _announce(self, subscription: Subscription, resolution: Resolution) -> None:
-        self._announcements.append(Item(subscription, subscribed(subscription.channel, self._epoch, resolution)))
+        self._announcements.append(Item(subscription, subscribed(subscription.channel, self.epoch, resolution)))
 
 
 def subscribed(channel: str, epoch: str, resolution: Resolution) -> Message:
