@@ -40,6 +40,8 @@ class Hub:
         self._idle_channels = idle_channels
         self._logs: OrderedDict[str, ChannelLog] = OrderedDict()
         self._size_bytes = 0
+        self._look_at = idle_channels
+        """At so many channels, idle ones are looked for again."""
         self.delivered = 0
 
     def log(self, channel: str) -> ChannelLog:
@@ -107,19 +109,25 @@ class Hub:
             log.epoch = None
         self._logs.clear()
         self._size_bytes = 0
+        self._look_at = self._idle_channels
         for attachment in {s.attachment: None for s in subscriptions}:
             attachment.leave()
 
     def _shed(self) -> None:
-        """Within the limits again, least recently used first: windows of any channel, whole logs of idle ones."""
+        """Within the limits again, least recently used first: windows of any channel, whole logs of idle ones.
+
+        A tenth at a time, since each pass goes over all channels.
+        """
         if self._size_bytes > self._windows_bytes:
             for log in self._logs.values():
                 self._size_bytes -= log.size_bytes
                 log.trim(0)
-                if self._size_bytes <= self._windows_bytes:
+                if self._size_bytes <= self._windows_bytes * 9 // 10:
                     break
-        if len(self._logs) > self._idle_channels:
-            for name in [name for name, log in self._logs.items() if not log.subscriptions][: self._idle_channels // 10 or 1]:
+        if len(self._logs) >= self._look_at:
+            idle = [name for name, log in self._logs.items() if not log.subscriptions]
+            for name in idle[: max(0, len(idle) - self._idle_channels)]:
                 log = self._logs.pop(name)
                 log.epoch = None
                 self._size_bytes -= log.size_bytes
+            self._look_at = len(self._logs) + self._idle_channels // 10 + 1
