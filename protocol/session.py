@@ -186,8 +186,8 @@ class Attachment:
         subscription = self.subscriptions.get(read.channel)
         if subscription is None or subscription.offset != read.after or subscription.log.epoch != self.epoch:
             return  # unsubscribed, subscribed anew, or the log began another life, while the read was under way
-        if page.bounds is None:
-            subscription.page = page.messages
+        if page.bounds is None or not page.messages and page.bounds.floor <= read.after:
+            subscription.page = page.messages  # an empty one is of a reader that lagged: it is asked again, since nothing was lost
             return
         assert subscription.log.head is not None
         offset = restart(max(page.bounds.head, subscription.log.head), page.bounds.floor).offset
