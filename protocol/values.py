@@ -22,11 +22,11 @@ def compact(raw: bytes) -> bytes:
     """*raw* JSON as compact JSON, at most 64 KiB and 100 levels. Raises ProtocolError bad-data or too-large."""
     try:
         value = _decode(raw)
+        data = _encode(value)
     except (msgspec.MsgspecError, ValueError) as error:
         raise ProtocolError("bad-data", f"Not a JSON value: {error}", field="data") from error
     except RecursionError as error:
         raise ProtocolError("bad-data", f"Nested deeper than {MAX_DEPTH} levels.", field="data") from error
-    data = _encode(value)
     if len(data) > MAX_DATA_BYTES:
         raise ProtocolError("too-large", f"Data takes at most {MAX_DATA_BYTES} bytes.", field="data")
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH or _LONG_INTEGER.search(data):
