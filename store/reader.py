@@ -35,10 +35,12 @@ class Reader:
 
     async def chunks(self, channel: str, after: int) -> AsyncIterator[Chunk]:
         """The chunks that hold what follows *after*, oldest first; the first one may begin earlier. Raises PyMongoError."""
-        holding = await self.log.find_one(chunk_range(channel, self.epoch, -1, after + 2), sort=[("_id", -1)])
-        if holding is not None and holding["_id"]["o"] + holding["n"] > after + 1:
-            yield decode_chunk(holding)
-        cursor = self.log.find(chunk_range(channel, self.epoch, after + 1), sort=[("_id", 1)], batch_size=10)
+        # the chunk that holds after + 1 may begin with it, or be the last one that begins before: if that ends earlier, the
+        # first one behind it comes with the others, also when it was stored between these two reads
+        before = await self.log.find_one(chunk_range(channel, self.epoch, -1, after + 1), sort=[("_id", -1)])
+        if before is not None and before["_id"]["o"] + before["n"] > after + 1:
+            yield decode_chunk(before)
+        cursor = self.log.find(chunk_range(channel, self.epoch, after), sort=[("_id", 1)], batch_size=10)
         try:
             async for document in cursor:
                 yield decode_chunk(document)

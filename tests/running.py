@@ -69,7 +69,7 @@ class Server:
     @property
     def mongod_pid(self) -> int:
         """Of the embedded mongod, as the server logged it last."""
-        return int(re.findall(r"process (\d+), database", "\n".join(self.output))[-1])
+        return int(re.findall(r"(?:process|mongod) (\d+)(?:, database| accepts)", "\n".join(self.output))[-1])
 
     def kill(self) -> None:
         """SIGKILL: no drain, no good-bye."""
