@@ -160,9 +160,8 @@ class Follower:
                 raise Violation(f"{wire}: {channel} expected {expected}, got {event['offset']}")
             self.messages[channel].append(event)
             self._positions[channel] = event["position"]
-        elif event["type"] == "error":
-            if event["code"] not in ("unavailable", "draining"):
-                raise Violation(f"{wire}: {event}")
+        elif event["type"] == "error" and event["code"] not in ("unavailable", "draining"):
+            raise Violation(f"{wire}: {event}")
 
 
 class Publisher:

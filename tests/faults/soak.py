@@ -105,7 +105,7 @@ async def soak(server: Server, *, messages: int, publishers: int, followers: int
             os.kill(await _mongod_pid(server), signal.SIGKILL)
     await _finish(sending, following, 120)
     published_s = time.monotonic() - began
-    expected = Counter({channel: 0 for channel in CHANNELS})
+    expected = Counter(dict.fromkeys(CHANNELS, 0))
     for sender in senders:
         expected[sender.channel] += len(sender.receipts)
     deadline = time.monotonic() + QUIET_S
