@@ -204,12 +204,15 @@ class Embedded:
             return self.folder.other_version(f'mongod {self.mongod.version} says: "{words}".')
         if code == "folder-in-use":
             return self.folder.in_use(f'another mongod works in it ("{words}").')
+        if self._process.returncode == -signal.SIGKILL:
+            # The last line of its log is about something else.
+            words = "somebody did that, or the kernel, for want of memory (its own log would say: dmesg)"
         return self._did_not_start(explain(self._process.returncode, words))
 
     def _did_not_start(self, reason: str) -> StartError:
         return StartError(
             "mongod-did-not-start",
-            f"The database {self.mongod.path} (MongoDB {self.mongod.version}) did not start: {reason}\n"
+            f"The database {self.mongod.path} (MongoDB {self.mongod.version}) doesn't stay up: {reason}\n"
             f"Its log is {self.folder.log_path}. A new folder for ANYWIRE_DATA shows whether the data is the reason.",
         )
 

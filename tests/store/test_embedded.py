@@ -361,6 +361,17 @@ async def test_while_it_can_t_be_kept_running_the_log_says_why_and_it_comes_back
 
 
 @pytest.mark.gen_test(timeout=40)
+async def test_a_mongod_that_is_killed_again_and_again(folder, caplog):
+    async with connected(folder) as made:
+        for _ in range(3):
+            pid = made.embedded.pid
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda: made.embedded.pid not in (None, pid))  # noqa: B023, asked before the next turn
+        await until(lambda: made.embedded.failure is None)
+    assert "it was ended by SIGKILL: somebody did that" in caplog.text
+
+
+@pytest.mark.gen_test(timeout=40)
 async def test_an_executable_that_goes_away_while_it_runs(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(embedded, "BACKOFF_S", (0.0, 0.05, 0.05))
     link = tmp_path / "mongod"
