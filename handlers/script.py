@@ -16,6 +16,7 @@ SOURCES = Path(__file__).resolve().parent.parent / "static" / "js"
 # A file may use at load time only what stands before it; within functions, anything.
 FILES = (
     "lists.js",
+    "timers.js",
     "env.js",
     "emitter.js",
     "verdicts.js",

@@ -13,53 +13,84 @@
   var SILENT_BEATS = 1.5;
 
   /**
-   * events: hello(a, event), proven(a), overdue(a), event(a, event) → whether it was news, mute(a, why), ended(a, reason).
-   * The caller sees a.name, a.rank, a.isHello, a.isProven, a.isOverdue, a.record.
+   * hooks: hello(a, event, isFirst), proven(a), overdue(a), event(a, event) → whether it was news, mute(a, why),
+   * ended(a, reason). The caller sees a.name, a.rank, a.isHello, a.isProven, a.isOverdue, a.record.
    */
-  anywire.attempt = function (env, host, name, rank, events) {
+  anywire.attempt = function (env, server, name, rank, hooks) {
     var kind = anywire.wires[name];
-    var wire = null;
-    var timer = null;
-    var probe = null;
-    var heardMs = 0;
-    var beatMs = 0;
+    var timers = anywire.timers(env);
+    var record = {transport: name, startedMs: server.sinceMs(), phases: {}, verdict: ''};
+    var wire = {};
+    var heardMs = env.now();
+    var beatMs;
     var isOver = false;
     var wasProven = false;
-    var record = {transport: name, startedMs: host.sinceMs(), phases: {}, verdict: ''};
     var a = {
       name: name, rank: rank, record: record, isHello: false, isProven: false, isOverdue: false, lost: {},
-      start: start, close: close, end: end, ping: ping, demote: demote, nudge: nudge,
-      ageMs: function () { return record.helloMs === undefined ? 0 : host.sinceMs() - record.helloMs; },
-      sync: function () { if (wire) { wire.sync(); } },
-      rewind: function (channel) { if (wire) { wire.rewind(channel); } },
-      frames: function () { return wire && wire.send && a.isHello && !a.isOverdue ? wire.send : null; }
+
+      start: function () {
+        expect(Math.max(PATIENCE_MS, 2 * server.quietMs()));
+        try {
+          wire = kind.open(env, server, {
+            phase: phase,
+            text: text,
+            event: event,
+            heard: heard,
+            proven: proven,
+            ended: end,
+            isLive: function () { return !isOver; }
+          });
+        } catch (forbidden) {
+          env.soon(function () { end({why: 'blocked', isHidden: true}); });
+        }
+      },
+
+      ageMs: function () { return server.sinceMs() - record.helloMs; },
+      sync: function () { wire.sync(); },
+      rewind: function (channel) { if (!isOver) { wire.rewind(channel); } },
+      frames: function () { return a.isOverdue ? null : wire.send; },
+
+      /** Asks for a sign of life; without one in time the wire is mute, for the reason given as *why*. */
+      ping: function (why) {
+        var asked = env.now();
+        if (!wire.ping || timers.isArmed('probe')) { return; }
+        wire.ping();
+        if (why) { timers.arm('probe', function () { if (heardMs <= asked) { hooks.mute(a, why); } }, server.quietMs()); }
+      },
+
+      /** Something made it doubtful: it counts as unproven until it is heard again. */
+      demote: function () {
+        a.isProven = false;
+        a.isOverdue = true;
+        expect(PATIENCE_MS);
+      },
+
+      /** The page is looked at again: is it still there? */
+      nudge: function () {
+        a.ping('wake');
+        if (wire.nudge) { wire.nudge(); }
+        if (wire.isStream && env.now() - heardMs > beatMs) { hooks.mute(a, 'wake'); }
+      },
+
+      /** We end it; nothing is told. */
+      close: function (word) {
+        if (isOver) { return; }
+        isOver = true;
+        timers.clear();
+        try { wire.close(); } catch (never) { /* it didn't start */ }
+        record.endedMs = server.sinceMs();
+        record.verdict = name + '.' + word;
+      }
     };
 
-    function silenceMs() { return env.now() - heardMs; }
-
-    function arm(fn, ms) {
-      env.clearTimeout(timer);
-      timer = env.setTimeout(fn, ms);
-    }
-
     function phase(word) {
-      if (record.phases[word] === undefined) { record.phases[word] = host.sinceMs(); }
+      if (!record.phases[word]) { record.phases[word] = server.sinceMs(); }
     }
 
-    function patience() {
-      end({why: name === 'sse' ? 'buffered' : a.isHello || record.phases.open !== undefined ? 'silent' : 'swallowed'});
-    }
-
-    function start() {
-      heardMs = env.now();
-      arm(patience, Math.max(PATIENCE_MS, host.quietMs() * 2));
-      wire = kind.open(env, host, {
-        phase: phase,
-        event: event,
-        heard: heard,
-        proven: proven,
-        ended: function (reason) { end(reason); }
-      });
+    function expect(ms) {
+      timers.arm('life', function () {
+        end({why: name === 'sse' ? 'buffered' : a.isHello || record.phases.open ? 'silent' : 'swallowed'});
+      }, ms);
     }
 
     function heard() {
@@ -67,19 +98,26 @@
       if (a.isOverdue && wasProven) { proven(); }
     }
 
+    function text(json) {
+      var ev;
+      try { ev = JSON.parse(json); } catch (notOurs) { end({why: 'captive-portal'}); }
+      if (ev) { event(ev); }
+      return ev;
+    }
+
     function event(ev) {
       if (isOver) { return false; }
       heard();
-      if (ev.type === 'hello') { return hello(ev); }
-      if (ev.type === 'ping') {
-        if (a.isHello) { proven(); }
-        return true;
-      }
-      if (ev.type === 'goaway') {
+      if (ev.type === 'hello') {
+        hello(ev);
+      } else if (ev.type === 'ping') {
+        proven();
+      } else if (ev.type === 'goaway') {
         end({why: 'draining', isAlive: true, retryMs: ev.retry, isFinal: ev.reconnect === false});
-        return true;
+      } else {
+        return hooks.event(a, ev);
       }
-      return events.event(a, ev);
+      return true;
     }
 
     function hello(ev) {
@@ -87,93 +125,42 @@
       a.isHello = true;
       beatMs = ev.heartbeat || 15000;
       if (isFirst) {
-        record.helloMs = host.sinceMs();
         phase('hello');
+        record.helloMs = server.sinceMs();
         record.verdict = 'usable';
-        if (wire && wire.ping) { ping(); }
-        arm(overdue, (kind.proofMs || 0) + Math.max(PROOF_MS, 4 * host.rttMs()));
+        a.ping();
+        timers.arm('life', function () {
+          a.isOverdue = true;
+          expect(PATIENCE_MS);
+          hooks.overdue(a);
+        }, (kind.proofMs || 0) + Math.max(PROOF_MS, 4 * server.rttMs));
       }
-      events.hello(a, ev, isFirst);
-      return true;
-    }
-
-    function overdue() {
-      if (a.isProven) { return; }
-      a.isOverdue = true;
-      arm(patience, PATIENCE_MS);
-      events.overdue(a);
+      hooks.hello(a, ev, isFirst);
     }
 
     function proven() {
       if (a.isProven || isOver || !a.isHello) { return; }
       phase('proven');
-      if (!wasProven && wire && wire.ping) { host.noteRtt(record.phases.proven - record.helloMs); }
+      if (wire.ping && !wasProven) { server.rttMs = ((server.rttMs || a.ageMs()) + a.ageMs()) / 2; }
       a.isProven = wasProven = true;
       a.isOverdue = false;
       record.verdict = 'ok';
-      env.clearTimeout(timer);
-      if (wire && wire.isStream) { watch(); }
-      events.proven(a);
+      timers.disarm('life');
+      if (wire.isStream) { watch(); } // polls have the time-outs of their requests
+      hooks.proven(a);
     }
 
-    // Polls have the time-outs of their requests.
     function watch() {
-      var leftMs = SILENT_BEATS * beatMs - silenceMs();
-      if (leftMs <= 0) { end({why: 'silent'}); } else { arm(watch, leftMs); }
-    }
-
-    /** Asks the wire for a sign of life; without one in time it is *mute*, for the reason given as *why*. */
-    function ping(why) {
-      var asked = env.now();
-      if (!wire || !wire.ping || (why && probe)) { return; }
-      wire.ping();
-      if (why) {
-        probe = env.setTimeout(function () {
-          probe = null;
-          if (!isOver && heardMs <= asked) { events.mute(a, why); }
-        }, host.quietMs());
-      }
-    }
-
-    /** Something made it doubtful: it counts as unproven until it is heard again. */
-    function demote() {
-      a.isProven = false;
-      a.isOverdue = true;
-      arm(patience, PATIENCE_MS);
-    }
-
-    /** The page is looked at again: is it still there? */
-    function nudge() {
-      if (!wire) { return; }
-      if (wire.ping) {
-        ping('wake');
-      } else if (wire.nudge) {
-        wire.nudge();
-      } else if (silenceMs() > beatMs) {
-        events.mute(a, 'wake');
-      }
-    }
-
-    function shut(word) {
-      isOver = true;
-      env.clearTimeout(timer);
-      env.clearTimeout(probe);
-      if (wire) { wire.close(); }
-      record.endedMs = host.sinceMs();
-      record.verdict = name + '.' + word;
+      var leftMs = heardMs + SILENT_BEATS * beatMs - env.now();
+      if (leftMs > 0) { timers.arm('life', watch, leftMs); } else { end({why: 'silent'}); }
     }
 
     function end(reason) {
       if (isOver) { return; }
-      if (a.isHello && wire && wire.isStream && reason.isHidden) { host.noteCut(silenceMs()); }
-      if (wasProven && (reason.why === 'blocked' || reason.why === 'cut')) { reason.why = 'lost'; }
-      shut(reason.why);
-      events.ended(a, reason);
-    }
-
-    /** We end it; nothing is told. */
-    function close(word) {
-      if (!isOver) { shut(word); }
+      if (a.isHello && reason.isHidden) { server.noteCut(env.now() - heardMs); }
+      if (wasProven && /blocked|cut/.test(reason.why)) { reason.why = 'lost'; }
+      a.close(reason.why);
+      hooks.ended(a, reason);
     }
 
     return a;

@@ -5,15 +5,10 @@
   var MAX_ATTEMPTS = 50; // kept for people to read
   var RETRY_MS = 1000;
 
-  // Every request by which the page itself asks for something ends here: callback(error, body).
+  // Whatever the page asks for by itself ends here: callback(error, body).
   function answerTo(callback) {
     return function (result) {
-      if (!callback) { return; }
-      if (result.status >= 200 && result.status < 300 && result.body) {
-        callback(null, result.body);
-      } else {
-        callback(anywire.errorOf(result));
-      }
+      if (result.status === 200 && result.body) { callback(null, result.body); } else { callback(anywire.errorOf(result)); }
     };
   }
 
@@ -21,16 +16,18 @@
     var emitter = anywire.emitter(env);
     var subscriptions = anywire.subscriptions(env, emitter.call);
     var server = anywire.server(env, base, options, subscriptions.list);
-    var memory = anywire.memory(env, 'anywire:' + server.root, options.remember !== false);
-    var outbox = anywire.outbox(env, 'anywire:outbox:' + server.root);
+    var key = 'anywire:' + server.root;
+    var memory = anywire.memory(env, key);
+    var outbox = anywire.outbox(env, key);
     var report = anywire.report(server, options.report !== false);
     var forced = anywire.forced(env.search);
-    var network = server.offer.network || '';
-    var names = null;
-    var isReady = false;
+    var remembers = options.remember !== false && !forced && !options.transports;
+    var network = server.offer.network;
+    var names = [];
     var isPreparing = false;
+    var isReady = false;
+    var isAway = false; // in the back-forward cache
     var isClosed = false;
-    var isAway = false;
     var wire = {transport: '', state: 'connecting', user: server.offer.user || null, attempts: []};
     var negotiator;
     var publisher;
@@ -45,100 +42,58 @@
 
     function setState(state) {
       if (state !== 'open') { wire.transport = ''; }
-      if (state !== wire.state) {
-        wire.state = state;
-        show();
-        emitter.emit('state', state);
-      }
+      if (state === wire.state) { return; }
+      wire.state = state;
+      show();
+      emitter.emit('state', state);
     }
 
     function setUser(user) {
-      var known = wire.user;
-      if (user && (!known || known.id !== user.id || known.name !== user.name)) {
-        wire.user = user;
-        emitter.emit('user', user);
-      }
+      var known = wire.user || {};
+      if (!user || (known.id === user.id && known.name === user.name)) { return; }
+      wire.user = user;
+      emitter.emit('user', user);
     }
 
     function note(record) {
-      if (anywire.indexOf(wire.attempts, record) < 0) {
-        wire.attempts.push(record);
-        if (wire.attempts.length > MAX_ATTEMPTS) { wire.attempts.shift(); }
-      }
+      if (!anywire.has(wire.attempts, record)) { wire.attempts.push(record); }
+      if (wire.attempts.length > MAX_ATTEMPTS) { wire.attempts.shift(); }
       emitter.emit('attempt', record);
     }
 
-    function fail(error) { emitter.emit('error', {code: error.code, message: error.message, channel: error.channel}); }
+    function fail(error) { emitter.emit('error', error); }
 
-    // --- which transports there are: those that the server offers, the page wants and the browser has
-
-    function offers(name) {
-      var offered = server.offer.transports;
-      if (!offered) { return true; }
-      for (var i = 0; i < offered.length; i += 1) {
-        if (offered[i].name === name) { return true; }
-      }
-      return false;
-    }
-
+    // Which transports there are: those that the page wants, the browser has and the server offers.
     function choose() {
+      var offered = server.offer.transports || [];
       var wanted = forced ? [forced] : options.transports || anywire.PREFERENCE;
-      var why;
-      names = [];
-      for (var i = 0; i < wanted.length; i += 1) {
-        why = !anywire.wires[wanted[i]] || !anywire.wires[wanted[i]].isSupported(env) ? 'unsupported' :
-          offers(wanted[i]) ? '' : 'disabled';
-        if (why) {
-          note({transport: wanted[i], startedMs: server.sinceMs(), phases: {}, verdict: wanted[i] + '.' + why});
-        } else {
-          names.push(wanted[i]);
-        }
-      }
-      if (!names.length) { fail({code: 'no-transport', message: 'No transport is left: ' + wanted.join(', ')}); }
+      names = anywire.filter(wanted, function (name) {
+        var isOffered = anywire.filter(offered, function (offer) { return offer.name === name; }).length || !offered.length;
+        var isSupported = anywire.wires[name] && env[anywire.wires[name].needs];
+        if (isOffered && isSupported) { return true; }
+        note({transport: name, startedMs: server.sinceMs(), phases: {}, verdict: name + (isSupported ? '.disabled' : '.unsupported')});
+        return false;
+      });
+      if (!names.length) { fail({code: 'no-transport', message: 'There is no transport left: ' + wanted}); }
     }
 
     // --- from the wires
 
-    function onHello(a, event) {
-      setUser(event.user);
-      if (network && event.network && network !== event.network) { negotiator.forget(); }
-      network = event.network || network;
-      note(a.record);
-    }
-
-    function onProven(a) {
-      note(a.record);
-      if (a !== negotiator.current()) { return; }
-      if (!forced && !options.transports) { memory.keep(network, a.name, server.rttMs()); }
-      publisher.flush();
-      report(a.name, network, wire.attempts);
-    }
-
-    function onUse(a) {
-      var isOther = wire.transport !== a.name;
-      wire.transport = a.name;
-      show();
-      publisher.reset();
-      if (isOther) { emitter.emit('transport', a.name); }
-    }
-
     function onEvent(a, event, isInUse) {
-      var word;
+      var word = 'deliver';
       var current;
-      if (event.type === 'error' && event.code === 'token-expired') {
+      if (event.code === 'token-expired') {
         renewToken(event);
-        return 'deliver';
-      }
-      if (event.type === 'ack' || (event.type === 'error' && event.ref)) {
+      } else if (event.ref) {
         publisher.answer(event);
-        return 'deliver';
+      } else {
+        wire.transport = a.name; // while an event is delivered: the wire that it came by
+        word = subscriptions.receive(event, isInUse);
+        current = negotiator.current();
+        wire.transport = current ? current.name : '';
+        if (word === 'gap') { emitter.emit('gap', {channel: event.channel, position: event.position}); }
+        if (event.type === 'error') { onError(a, event, word); }
       }
-      wire.transport = a.name; // while an event is delivered: the wire that it came by
-      word = subscriptions.receive(event, isInUse);
-      current = negotiator.current();
-      wire.transport = current ? current.name : '';
-      if (word === 'gap') { emitter.emit('gap', {channel: event.channel, position: event.position}); }
-      if (event.type === 'error') { onError(a, event, word); }
       return word;
     }
 
@@ -147,13 +102,12 @@
         env.setTimeout(function () { a.rewind(event.channel); }, event.retry || RETRY_MS);
       } else if (word === 'deliver' || !event.channel) {
         fail(event);
-        if (!subscriptions.list().length) { env.soon(sync); }
+        env.soon(sync);
       }
     }
 
     function renewToken(error) {
       server.renewToken(function (isNew) {
-        if (isClosed) { return; }
         if (isNew) {
           subscriptions.allowAgain();
           negotiator.restart();
@@ -163,19 +117,34 @@
       });
     }
 
-    negotiator = anywire.negotiator(env, {
+    negotiator = anywire.negotiator(env, server, {
       names: function () { return names; },
-      remembered: function () { return memory.recall(network).transport || ''; },
-      boot: function () { server.boot(!!wire.user); },
-      url: server.url, query: server.query, poll: server.poll, ask: server.ask, channels: server.channels,
-      isForeign: server.isForeign, heartbeatMs: server.heartbeatMs, tuning: server.tuning, noteCut: server.noteCut,
-      sinceMs: server.sinceMs, rttMs: server.rttMs, noteRtt: server.noteRtt, quietMs: server.quietMs,
-      patienceMs: server.patienceMs
-    }, {
+      remembered: function () {
+        var name = remembers && memory.recall(network);
+        return anywire.has(names, name) ? name : '';
+      },
+      boot: function () { server.boot(wire.user); },
       state: setState,
-      use: onUse,
-      hello: onHello,
-      proven: onProven,
+      use: function (a) {
+        var isOther = wire.transport !== a.name;
+        wire.transport = a.name;
+        show();
+        publisher.reset();
+        if (isOther) { emitter.emit('transport', a.name); }
+      },
+      hello: function (a, event) {
+        setUser(event.user);
+        if (network && network !== event.network) { negotiator.forget(); }
+        network = event.network;
+        note(a.record);
+      },
+      proven: function (a) {
+        note(a.record);
+        if (a !== negotiator.current()) { return; }
+        if (remembers) { memory.keep(network, a.name); }
+        publisher.flush();
+        report(a.name, network, wire.attempts);
+      },
       event: onEvent,
       attempt: function (a) { note(a.record); },
       denied: function (reason) {
@@ -184,27 +153,24 @@
       end: fail
     });
 
-    publisher = anywire.publisher(env, outbox, {
+    publisher = anywire.publisher(env, outbox, server, {
       frames: function () { return negotiator.current() && negotiator.current().frames(); },
       // Before the first wire is there a message waits for it; a page that follows nothing has no wire to wait for.
-      canRequest: function () { return isReady && !isAway && (!!negotiator.current() || !subscriptions.list().length); },
-      post: server.post,
-      quietMs: server.quietMs,
-      onQuiet: function () { negotiator.suspect(); }
+      canRequest: function () { return isReady && !isAway && !isClosed && (negotiator.current() || !subscriptions.list().length); },
+      onQuiet: negotiator.suspect
     });
 
     // --- starting, resting, ending
 
-    // All that the page subscribes to in one turn goes out with the first request.
+    // What the page asks for in one turn goes out with the first request.
     function prepare() {
-      if (isPreparing || isClosed) { return; }
+      if (isPreparing) { return; }
       isPreparing = true;
-      server.boot(!!wire.user);
       env.soon(function () {
-        server.prepare(!!memory.recall('').transport, function () {
-          if (isClosed) { return; }
+        server.prepare(memory.recall(), function () {
           isReady = true;
           setUser(server.offer.user);
+          server.boot(wire.user);
           choose();
           sync();
           publisher.flush();
@@ -213,22 +179,24 @@
     }
 
     function sync() {
-      if (!isReady || isClosed || isAway) { return; }
-      if (!subscriptions.list().length || !names.length) {
-        negotiator.stop('waiting');
-      } else {
+      if (!isReady || isAway || isClosed) { return; }
+      if (subscriptions.list().length && names.length) {
         negotiator.start();
         negotiator.sync();
+      } else {
+        negotiator.stop('waiting');
       }
+    }
+
+    function rest() {
+      outbox.save();
+      isAway = true;
+      negotiator.stop('waiting');
     }
 
     unlisten = anywire.wake(env, {
       wake: negotiator.wake,
-      hide: function () {
-        outbox.save();
-        isAway = true;
-        if (isReady) { negotiator.stop('waiting'); }
-      },
+      hide: rest,
       show: function () {
         isAway = false;
         sync();
@@ -243,14 +211,11 @@
      * options: {history: 50} begins with the last 50, {after: 'EPOCH-OFFSET'} after that position; else with the next one.
      */
     wire.subscribe = function (channel, options, onEvent) {
-      var remove = subscriptions.add(channel, options, onEvent);
-      var isOver = false;
+      var remove = subscriptions.add(channel, options || {}, onEvent);
       prepare();
-      if (isReady) { env.soon(sync); }
+      env.soon(sync);
       return {
         unsubscribe: function () {
-          if (isOver) { return; }
-          isOver = true;
           remove();
           env.soon(sync);
         }
@@ -259,23 +224,25 @@
 
     /**
      * Publishes *data*, any JSON value; callback(error, receipt) when the log has it, or when it can't ever have it.
-     * Until then it is sent again over whatever wire there is, and stored once. Returns a promise where there are promises.
+     * Until then it is sent again over whatever wire there is, and stored once. Without a callback it returns a promise,
+     * where there are promises.
      */
     wire.publish = function (channel, data, callback) {
-      var settle = null;
-      var promise = env.Promise && !callback ? new env.Promise(function (resolve, reject) {
-        settle = function (error, receipt) { if (error) { reject(error); } else { resolve(receipt); } };
-      }) : undefined;
-      var json = anywire.encode(data, server.offer.limits);
-      if (json.error || isClosed) {
-        (callback || settle || function () {})(json.error || {code: 'closed', message: 'This wire was closed.'});
-        return promise;
+      var encoded = anywire.encode(data);
+      var promise;
+      if (!callback && env.Promise) {
+        promise = new env.Promise(function (resolve, reject) {
+          callback = function (error, receipt) { if (error) { reject(error); } else { resolve(receipt); } };
+        });
       }
-      outbox.add(channel, json.text, function (error, receipt) {
-        if (callback || settle) { emitter.call(callback || settle, error, receipt); }
-      });
-      prepare();
-      publisher.flush();
+      function done(error, receipt) { if (callback) { emitter.call(callback, error, receipt); } }
+      if (encoded.error) {
+        done(encoded.error);
+      } else {
+        outbox.add(channel, encoded.text, done);
+        prepare();
+        publisher.flush();
+      }
       return promise;
     };
 
@@ -283,30 +250,25 @@
     wire.signal = function (channel, data) {
       var current = negotiator.current();
       var send = current && current.frames();
-      if (send) {
-        send(JSON.stringify({type: 'signal', channel: channel, data: data}));
-      } else if (current) {
-        server.post('v1/publish', JSON.stringify({channel: channel, data: data, signal: true}), 10000, function () {});
-      }
+      var signal = {type: 'signal', channel: channel, data: data, signal: true};
+      if (send) { send(JSON.stringify(signal)); } else { server.post('v1/publish', JSON.stringify(signal), function () {}); }
     };
 
     /** What was published on *channel* and is not acknowledged yet, also before a reload: [{id, data}], oldest first. */
     wire.pending = function (channel) {
-      var entries = outbox.list(channel);
       var found = [];
-      for (var i = 0; i < entries.length; i += 1) { found.push({id: entries[i].id, data: JSON.parse(entries[i].json)}); }
+      anywire.each(outbox.list(channel), function (entry) { found.push({id: entry.id, data: JSON.parse(entry.json)}); });
       return found;
     };
 
     /** A page of older messages: callback(error, {messages, more}), oldest first; *before* null for the newest. */
     wire.history = function (channel, before, limit, callback) {
-      server.get('v1/history', [['channel', channel], ['before', before || undefined], ['limit', limit || undefined]],
-        answerTo(callback));
+      server.get('v1/history', [['channel', channel], ['before', before], ['limit', limit]], answerTo(callback));
     };
 
     /** Gives the visitor another name: callback(error, user). */
     wire.rename = function (name, callback) {
-      server.post('v1/me', JSON.stringify({name: name}), 10000, answerTo(function (error, body) {
+      server.post('v1/me', JSON.stringify({name: name}), answerTo(function (error, body) {
         if (!error) { setUser(body.user || body); }
         if (callback) { callback(error, wire.user); }
       }));
@@ -314,7 +276,6 @@
 
     /** Ends it. What is unacknowledged stays in the session's storage, and the next connect() sends it. */
     wire.close = function () {
-      if (isClosed) { return; }
       isClosed = true;
       unlisten();
       negotiator.stop('closed');

@@ -17,17 +17,11 @@
       call: call,
       on: function (name, fn) {
         var entry = {name: name, fn: fn};
-        listeners = listeners.concat([entry]);
-        return function () {
-          listeners = anywire.without(listeners, entry);
-        };
+        listeners = listeners.concat(entry);
+        return function () { listeners = anywire.without(listeners, entry); };
       },
-      // A listener that is taken away by one before it is still called: the list is the one of the beginning.
       emit: function (name, value) {
-        var now = listeners;
-        for (var i = 0; i < now.length; i += 1) {
-          if (now[i].name === name) { call(now[i].fn, value); }
-        }
+        anywire.each(listeners, function (entry) { if (entry.name === name) { call(entry.fn, value); } });
       }
     };
   };

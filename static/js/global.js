@@ -1,11 +1,10 @@
 // The one global, `Anywire`. It is made last, when all parts are there.
 (function (anywire, window) {
   'use strict';
-  var env;
+  var env = window && anywire.env(window);
+  var folder = env && anywire.scriptFolder(env);
 
-  if (!window || !window.document) { return; }
-  env = anywire.env(window);
-  anywire.folder = anywire.scriptFolder(env);
+  if (!env) { return; } // a test that brings an env of its own
   window.Anywire = {
     /**
      * Connects to the server at *base*, by default where this script came from.
@@ -13,11 +12,7 @@
      * calls back with one), report (default true: tell the server where a transport failed).
      */
     connect: function (base, options) {
-      if (base && typeof base === 'object') {
-        options = base;
-        base = undefined;
-      }
-      return anywire.client(env, base, options || {});
+      return anywire.client(env, typeof base === 'string' ? base : folder, options || {});
     }
   };
 }(anywire, typeof window === 'undefined' ? null : window));

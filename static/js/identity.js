@@ -3,9 +3,9 @@
 (function (anywire) {
   'use strict';
 
-  anywire.boot = function (env, isKnown) {
-    if (isKnown || /(^|;\s*)anywire_boot=/.test(env.getCookies())) { return; }
-    env.setCookie('anywire_boot=' + env.id() + '; Max-Age=60; Path=/; SameSite=Lax' +
-      (/^https:/.test(env.origin) ? '; Secure' : ''));
+  anywire.boot = function (env) {
+    if (env.getCookies().indexOf('anywire_boot=') < 0) {
+      env.setCookie('anywire_boot=' + env.id() + ';max-age=60;path=/;samesite=lax' + (/^https/.test(env.origin) ? ';secure' : ''));
+    }
   };
 }(anywire));

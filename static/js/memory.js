@@ -4,35 +4,27 @@
   'use strict';
 
   var KEPT_MS = 86400000;
-  var NETWORKS = 8; // home, work, a train or two
 
-  anywire.memory = function (env, key, isOn) {
-    var store = isOn ? env.local : null;
+  anywire.memory = function (env, key) {
+    var networks;
 
     function read() {
-      var all;
-      try { all = JSON.parse(store.getItem(key)); } catch (none) { /* nothing kept, or not by us */ }
-      return all && all.networks && all.networks.length ? all : {networks: []};
+      try { networks = JSON.parse(env.local.getItem(key)) || {}; } catch (none) { networks = {}; }
+      anywire.each(anywire.keys(networks), function (name) {
+        if (!(env.time() - networks[name][1] < KEPT_MS)) { delete networks[name]; }
+      });
     }
 
     return {
-      /** {transport, rttMs} of *network*, or of the last one where it isn't known yet; {} if there is nothing. */
+      /** The transport that worked in *network*, or in the last one where it isn't known yet. */
       recall: function (network) {
-        var networks = store ? read().networks : [];
-        for (var i = 0; i < networks.length; i += 1) {
-          if ((!network || networks[i].network === network) && env.time() - networks[i].time < KEPT_MS) { return networks[i]; }
-        }
-        return {};
+        read();
+        return (networks[network || 'last'] || [''])[0];
       },
-      keep: function (network, transport, rttMs) {
-        var networks = [{network: network || '', transport: transport, rttMs: Math.round(rttMs), time: env.time()}];
-        var old;
-        if (!store) { return; }
-        old = read().networks;
-        for (var i = 0; i < old.length && networks.length < NETWORKS; i += 1) {
-          if (old[i].network !== networks[0].network) { networks.push(old[i]); }
-        }
-        try { store.setItem(key, JSON.stringify({networks: networks})); } catch (noRoom) { /* the next visit learns it again */ }
+      keep: function (network, transport) {
+        read();
+        networks.last = networks[network || 'last'] = [transport, env.time()];
+        try { env.local.setItem(key, JSON.stringify(networks)); } catch (noRoom) { /* the next visit learns it again */ }
       }
     };
   };

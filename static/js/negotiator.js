@@ -10,15 +10,17 @@
   var LONGEST_STAGGER_MS = 1000;
   var LINGER_MS = 2000; // a wire that was in use stays so long beside its better successor, should that one flap
   var RETRY_JITTER_MS = 100; // many clients lose their wires at one moment
+  var PATIENCE_MS = 1000; // where the server asks for patience and names no time
   var FLAPPING = 3; // failures that the only transport counts for when it breaks again and again
   var MANY = 10; // failures: the back-off is at its cap
-  var PATIENCE_RETRY_MS = 1000; // where the server asks for patience and names no time
 
   /**
-   * host: names() in order of preference, remembered(), boot(), ask(done(reason)), quietMs(), rttMs();
-   * hooks: state(word), use(a), event(a, event, isInUse) → word, hello(a, event), proven(a), attempt(), denied(reason), end().
+   * hooks: names() in order of preference, remembered() or '', boot(), state(word), use(a), event(a, event, isInUse) → word
+   * of positions.js, hello(a, event), proven(a), attempt(a), denied(reason), end(reason).
    */
-  anywire.negotiator = function (env, host, hooks) {
+  anywire.negotiator = function (env, server, hooks) {
+    var timers = anywire.timers(env);
+    var recheck = anywire.recheck(env);
     var live = [];
     var queue = [];
     var current = null;
@@ -27,115 +29,82 @@
     var isAlone = false;
     var isPatient = false; // the wait under way is the server's wish
     var isStopped = true;
-    var timers = {};
-    var recheck = anywire.recheck(env);
 
-    function arm(name, fn, ms) {
-      disarm(name);
-      timers[name] = env.setTimeout(function () {
-        timers[name] = null;
-        fn();
-      }, ms);
-    }
-
-    function disarm(name) {
-      env.clearTimeout(timers[name]);
-      timers[name] = null;
-    }
-
-    function isLive(name) {
-      for (var i = 0; i < live.length; i += 1) {
-        if (live[i].name === name) { return true; }
-      }
-      return false;
+    function liveOf(name) {
+      return anywire.filter(live, function (a) { return a.name === name; });
     }
 
     // --- starting wires
 
     function open(name) {
-      var a = anywire.attempt(env, host, name, anywire.indexOf(host.names(), name), {
-        hello: onHello,
-        proven: onProven,
-        overdue: onOverdue,
-        event: onEvent,
-        mute: onMute,
-        ended: onEnded
+      var a = anywire.attempt(env, server, name, anywire.indexOf(hooks.names(), name), {
+        hello: onHello, proven: onProven, overdue: onOverdue, event: onEvent, mute: onMute, ended: onEnded
       });
-      live.push(a);
+      live = live.concat(a);
       hooks.attempt(a);
       if (!current) { hooks.state('connecting'); }
       a.start();
     }
 
     function race(first) {
-      var names = host.names();
-      var last = [];
+      var names = anywire.without(hooks.names(), first);
       isAlone = false;
-      queue = [];
-      for (var i = 0; i < names.length; i += 1) {
-        if (names[i] !== first) { (recheck.isStruck(names[i]) ? last : queue).push(names[i]); }
-      }
-      queue = (anywire.indexOf(names, first) < 0 ? [] : [first]).concat(queue, last);
+      queue = anywire.filter(names, function (name) { return !recheck.isStruck(name); });
+      queue = queue.concat(anywire.filter(names, recheck.isStruck));
+      if (first) { queue.unshift(first); }
       next();
     }
 
     function next() {
       var name;
-      disarm('stagger');
-      while (queue.length) {
-        name = queue.shift();
-        if (!isLive(name)) {
-          open(name);
-          break;
-        }
+      do { name = queue.shift(); } while (name && liveOf(name).length);
+      timers.disarm('stagger');
+      if (name) { open(name); }
+      if (queue.length) {
+        timers.arm('stagger', function () { if (!current || current.isOverdue) { next(); } },
+          Math.min(LONGEST_STAGGER_MS, Math.max(STAGGER_MS, 2.5 * server.rttMs)));
       }
-      if (queue.length) { arm('stagger', onStagger, staggerMs()); }
     }
 
-    function staggerMs() {
-      return Math.min(LONGEST_STAGGER_MS, Math.max(STAGGER_MS, 2.5 * host.rttMs()));
-    }
-
-    function onStagger() {
-      if (!current || current.isOverdue) { next(); }
-    }
-
-    function alone(name) {
-      if (anywire.indexOf(host.names(), name) < 0 || recheck.isStruck(name)) {
-        race('');
+    function begin() {
+      timers.disarm('wait');
+      hooks.boot();
+      if (!worked || recheck.isStruck(worked)) {
+        race(worked ? '' : hooks.remembered());
         return;
       }
       isAlone = true;
       queue = [];
-      if (!isLive(name)) { open(name); }
-      arm('alone', function () { if (!current && !timers.wait) { race(''); } }, host.quietMs());
-    }
-
-    function begin() {
-      disarm('wait');
-      if (isStopped) { return; }
-      host.boot();
-      if (worked) { alone(worked); } else { race(host.remembered()); }
+      if (!liveOf(worked).length) { open(worked); }
+      timers.arm('alone', function () { if (!current && !timers.isArmed('wait')) { race(''); } }, server.quietMs());
     }
 
     function wait(ms, isServersWish) {
-      if (current) { return; }
-      disarm('stagger');
-      disarm('alone');
+      timers.disarm('stagger');
+      timers.disarm('alone');
       queue = [];
       isPatient = isServersWish;
-      arm('wait', begin, ms);
+      timers.arm('wait', begin, ms);
       hooks.state('waiting');
+    }
+
+    function waitAsTold(reason) {
+      wait(reason.retryMs === undefined ? PATIENCE_MS * (0.5 + env.random()) : reason.retryMs, true);
+    }
+
+    function backOff() {
+      failures += 1;
+      wait(anywire.backOffMs(env, failures), false);
     }
 
     // --- what wires tell
 
     function onHello(a, event, isFirst) {
       failures = 0;
-      disarm('wait');
+      timers.disarm('wait');
       if (isFirst) { recheck.hello(); }
       hooks.hello(a, event);
-      if (isFirst && anywire.indexOf(live, a) >= 0) {
+      if (isFirst) {
         settle();
         a.sync();
       }
@@ -152,23 +121,23 @@
     }
 
     function startNext() {
-      if (!queue.length) { queue = anywire.without(host.names(), current ? current.name : ''); }
+      if (!queue.length) { queue = anywire.without(hooks.names(), current.name); }
       next();
     }
 
     function onEvent(a, event) {
       var word = hooks.event(a, event, a === current);
-      if (word === 'rewind') {
-        if (!a.lost[event.channel]) { a.rewind(event.channel); }
-      } else if (word === 'lost') {
+      if (word === 'lost') {
         a.lost[event.channel] = true;
+      } else if (word === 'rewind' && !a.lost[event.channel]) {
+        a.rewind(event.channel);
       }
       return word === 'deliver' || word === 'gap';
     }
 
     function onMute(a, why) {
       if (a !== current) { return; }
-      if (why === 'publish' && host.names().length > 1) {
+      if (why === 'publish' && hooks.names().length > 1) {
         a.demote();
         startNext();
       } else {
@@ -178,100 +147,74 @@
 
     // --- choosing
 
-    function isBetter(a, b) {
-      var left = a.isProven ? 2 : a.isOverdue ? 0 : 1;
-      var right = b.isProven ? 2 : b.isOverdue ? 0 : 1;
-      return left !== right ? left > right : a.rank < b.rank;
-    }
-
-    function best() {
-      var found = null;
-      for (var i = 0; i < live.length; i += 1) {
-        if (live[i].isHello && (!found || isBetter(live[i], found))) { found = live[i]; }
-      }
-      return found;
-    }
+    function grade(a) { return (a.isProven ? 200 : a.isOverdue ? 0 : 100) - a.rank; }
 
     function settle() {
-      var chosen = best();
-      if (chosen && chosen !== current) { use(chosen); }
-      if (!current || current.isOverdue) { return; }
-      disarm('stagger');
-      disarm('alone');
-      if (current.isProven) {
-        worked = current.name;
+      var best = null;
+      anywire.each(live, function (a) {
+        if (a.isHello && (!best || grade(a) > grade(best) || (a === current && grade(a) === grade(best)))) { best = a; }
+      });
+      if (best && best !== current) { use(best); }
+      if (!best || best.isOverdue) { return; }
+      timers.disarm('stagger');
+      timers.disarm('alone');
+      if (best.isProven) {
+        worked = best.name;
         queue = [];
-        closeOthers();
+        anywire.each(live, function (a) {
+          if (a === best || a.rank < best.rank) { return; }
+          // One that was in use stands by for a moment, should its better successor flap.
+          if (a.wasUsed && a.isProven) { timers.arm('linger', settle, LINGER_MS); } else { drop(a); }
+          a.wasUsed = false;
+        });
         planClimb();
       }
     }
 
     function use(a) {
-      var old = current;
       current = a;
-      if (old) { old.wasUsed = true; }
-      for (var name in a.lost) {
-        if (a.lost.hasOwnProperty(name)) { a.rewind(name); }
-      }
+      a.wasUsed = true;
+      anywire.each(anywire.keys(a.lost), a.rewind);
       a.lost = {};
       hooks.use(a);
       hooks.state('open');
     }
 
-    function closeOthers() {
-      var all = live;
-      for (var i = 0; i < all.length; i += 1) {
-        if (all[i] !== current && all[i].rank >= current.rank) {
-          if (all[i].wasUsed && all[i].isProven) { linger(all[i]); } else { drop(all[i], all[i].isHello ? 'superseded' : 'slower'); }
-        }
-      }
-    }
-
-    function linger(a) {
-      if (a.isLingering) { return; }
-      a.isLingering = true;
-      env.setTimeout(function () {
-        a.isLingering = false;
-        if (a !== current && current && current.isProven) { drop(a, 'superseded'); }
-      }, LINGER_MS);
-    }
-
-    function drop(a, word) {
+    function drop(a) {
       live = anywire.without(live, a);
-      a.close(word);
+      a.close(a.isHello ? 'superseded' : 'slower');
       hooks.attempt(a);
     }
 
     // --- climbing to what is better than the one in use
 
     function planClimb() {
-      var names = host.names();
-      var soonest = Infinity;
       var target = '';
-      for (var i = 0; i < names.length && i < current.rank; i += 1) {
-        if (!isLive(names[i]) && recheck.dueInMs(names[i]) < soonest) {
-          target = names[i];
-          soonest = recheck.dueInMs(target);
+      var soonestMs = Infinity;
+      anywire.each(hooks.names().slice(0, current.rank), function (name) {
+        var ms = liveOf(name).length ? Infinity : recheck.dueInMs(name);
+        if (ms < soonestMs) {
+          target = name;
+          soonestMs = ms;
         }
+      });
+      timers.disarm('climb');
+      if (target) {
+        timers.arm('climb', function () {
+          if (!current || !current.isProven) { return; }
+          recheck.tried(target);
+          open(target);
+          planClimb();
+        }, soonestMs);
       }
-      disarm('climb');
-      if (target) { arm('climb', function () { climb(target); }, soonest); }
-    }
-
-    function climb(name) {
-      if (!current || !current.isProven) { return; }
-      recheck.tried(name);
-      open(name);
-      if (current) { planClimb(); }
     }
 
     // --- endings
 
     function onEnded(a, reason) {
-      var wasCurrent = a === current;
       live = anywire.without(live, a);
       hooks.attempt(a);
-      if (wasCurrent) { current = null; }
+      if (a === current) { current = null; }
       if (reason.isFinal) {
         stop('closed');
         hooks.end(reason);
@@ -280,12 +223,12 @@
       if (!reason.isAlive) {
         if (a.isHello) { recheck.died(a.name, a.ageMs()); } else { recheck.failed(); }
       }
-      if (best()) {
+      settle();
+      if (current) {
         if (a.isHello) { recheck.hello(); } // another wire lives, so the server does
-        settle();
         if (current.isOverdue) { standIn(a); }
       } else if (reason.isAlive) {
-        wait(reason.retryMs === undefined ? PATIENCE_RETRY_MS * (0.5 + env.random()) : reason.retryMs, true);
+        waitAsTold(reason);
       } else if (a.isHello) {
         lost(a);
       } else {
@@ -299,69 +242,61 @@
         next();
       } else if (a.name === current.name) {
         failures += 1;
-        arm('renew', renew, anywire.backOffMs(env, failures));
+        timers.arm('renew', renew, anywire.backOffMs(env, failures));
       }
     }
 
     function lost(a) {
-      disarm('climb');
+      timers.disarm('climb');
       worked = a.name;
       isPatient = false;
-      if (recheck.isStruck(a.name)) {
-        a.record.verdict = a.name + '.flapping';
-        hooks.attempt(a);
-        if (host.names().length > 1) {
-          worked = '';
-          race('');
-        } else {
-          wait(anywire.backOffMs(env, FLAPPING), false);
-        }
-      } else {
+      if (!recheck.isStruck(a.name)) {
         hooks.state('connecting');
-        arm('wait', begin, env.random() * RETRY_JITTER_MS);
+        timers.arm('wait', begin, env.random() * RETRY_JITTER_MS);
+        return;
       }
+      verdict(a, 'flapping');
+      if (hooks.names().length > 1) {
+        worked = '';
+        race('');
+      } else {
+        wait(anywire.backOffMs(env, FLAPPING), false);
+      }
+    }
+
+    function verdict(a, word) {
+      a.record.verdict = a.name + '.' + word;
+      hooks.attempt(a);
     }
 
     function failed(a, reason) {
       if (reason.why === 'forbidden') {
-        denied(reason);
+        denied(a, reason);
       } else if (!isAlone && queue.length) {
         next();
-      } else if (isAlone && !reason.isHidden && !reason.isNetwork) {
-        race('');
       } else if (reason.isHidden && !live.length) {
-        host.ask(function (answer) { onAnswer(a, answer); });
+        server.ask(function (answer) { if (!isStopped && !current) { answered(a, answer); } });
       } else {
-        if (reason.isNetwork) { a.record.verdict = a.name + '.offline'; }
-        backOff();
+        answered(a, reason);
       }
     }
 
-    function backOff() {
-      failures += 1;
-      wait(anywire.backOffMs(env, failures), false);
-    }
-
-    // What a plain request says about a failure whose status the browser hides.
-    function onAnswer(a, answer) {
-      if (isStopped || current) { return; }
-      if (answer.isNetwork) {
-        a.record.verdict = a.name + '.offline';
-        hooks.attempt(a);
-      }
-      if (answer.isAlive) {
-        wait(answer.retryMs === undefined ? PATIENCE_RETRY_MS * (0.5 + env.random()) : answer.retryMs, true);
-      } else if (answer.why === 'forbidden') {
-        a.record.verdict = a.name + '.forbidden';
-        denied(answer);
-      } else if (isAlone && !answer.isNetwork && host.names().length > 1) {
+    // There is nothing left to try, and *reason* is what a plain request says.
+    function answered(a, reason) {
+      if (reason.isAlive) {
+        waitAsTold(reason);
+      } else if (reason.why === 'forbidden') {
+        denied(a, reason);
+      } else if (isAlone && !reason.isNetwork && !reason.isHidden && hooks.names().length > 1) {
         race('');
       } else {
+        if (reason.isNetwork) { verdict(a, 'offline'); }
         backOff();
       }
     }
 
-    function denied(reason) {
+    function denied(a, reason) {
+      verdict(a, 'forbidden');
       failures = MANY; // only somebody's action changes it
       backOff();
       hooks.denied(reason);
@@ -371,11 +306,7 @@
 
     /** The wire in use may be dead without knowing: a fresh one beside it decides. */
     function renew() {
-      var all = live;
-      if (!current) { return; }
-      for (var i = 0; i < all.length; i += 1) {
-        if (all[i] !== current && all[i].name === current.name) { return; }
-      }
+      if (!current || liveOf(current.name).length > 1) { return; }
       if (!current.isOverdue) {
         current.demote();
         current.ping();
@@ -383,33 +314,21 @@
       open(current.name);
     }
 
-    function wake(isStrong) {
-      if (isStopped) { return; }
-      if (timers.wait) {
-        if (!isPatient) {
-          failures = 0;
-          begin();
-        }
-      } else if (current) {
-        if (isStrong) { renew(); } else { current.nudge(); }
-      } else if (isStrong) {
-        closeAll('slower');
-        begin();
-      }
-    }
-
     function closeAll(word) {
       var all = live;
-      live = [];
+      live = queue = [];
       current = null;
-      queue = [];
-      for (var name in timers) {
-        if (timers.hasOwnProperty(name)) { disarm(name); }
-      }
-      for (var i = 0; i < all.length; i += 1) {
-        all[i].close(word);
-        hooks.attempt(all[i]);
-      }
+      timers.clear();
+      anywire.each(all, function (a) {
+        a.close(word);
+        hooks.attempt(a);
+      });
+    }
+
+    function restart() {
+      if (isStopped) { return; }
+      closeAll('superseded');
+      begin();
     }
 
     function stop(word) {
@@ -426,22 +345,21 @@
         }
       },
       stop: stop,
-      wake: wake,
-      /** The set of channels has changed. */
-      sync: function () {
-        var all = live;
-        for (var i = 0; i < all.length; i += 1) {
-          if (all[i].isHello) { all[i].sync(); }
+      /** Begins anew with what is asked for now, such as another token. */
+      restart: restart,
+      /** The page is back: isStrong where wires may have died unnoticed. */
+      wake: function (isStrong) {
+        if (current) {
+          if (isStrong) { renew(); } else { current.nudge(); }
+        } else if (isStrong || timers.isArmed('wait')) {
+          failures = 0;
+          if (!isPatient || !timers.isArmed('wait')) { restart(); }
         }
       },
+      /** The set of channels has changed. */
+      sync: function () { anywire.each(live, function (a) { if (a.isHello) { a.sync(); } }); },
       /** Something that was published stays without an answer. */
       suspect: function () { if (current) { current.ping('publish'); } },
-      /** Begin anew with what is asked for now, such as another token. */
-      restart: function () {
-        if (isStopped) { return; }
-        closeAll('superseded');
-        begin();
-      },
       forget: recheck.forget,
       current: function () { return current; }
     };

@@ -10,53 +10,38 @@
     function save() {
       var kept = [];
       isSaving = false;
-      for (var i = 0; i < entries.length; i += 1) {
-        kept.push([entries[i].id, entries[i].channel, entries[i].json]);
-      }
-      try {
-        if (kept.length) { env.session.setItem(key, JSON.stringify(kept)); } else { env.session.removeItem(key); }
-      } catch (noRoom) { /* then a reload loses them; the page still shows them as unsent */ }
+      anywire.each(entries, function (entry) { kept.push([entry.id, entry.channel, entry.json]); });
+      try { env.session.setItem(key, JSON.stringify(kept)); } catch (noRoom) { /* then a reload loses them */ }
     }
 
     // Once for all that one turn changes: a burst of a thousand messages is not a thousand copies of the list.
     function changed() {
-      if (env.session && !isSaving) {
-        isSaving = true;
-        env.soon(save);
-      }
+      if (!isSaving) { env.soon(save); }
+      isSaving = true;
     }
 
-    function load() {
-      var kept;
-      try { kept = JSON.parse(env.session.getItem(key)) || []; } catch (none) { return; }
-      for (var i = 0; i < kept.length; i += 1) {
-        entries.push({id: kept[i][0], channel: kept[i][1], json: kept[i][2], done: function () {}, isSent: false});
-      }
-    }
+    try {
+      anywire.each(JSON.parse(env.session.getItem(key)), function (kept) {
+        entries.push({id: kept[0], channel: kept[1], json: kept[2], done: function () {}});
+      });
+    } catch (none) { /* nothing was kept */ }
 
-    load();
     return {
       /** *json* is the text that is sent, taken at once: the page may change its object afterwards. */
       add: function (channel, json, done) {
-        var entry = {id: env.id(), channel: channel, json: json, done: done, isSent: false};
-        entries.push(entry);
+        entries = entries.concat({id: env.id(), channel: channel, json: json, done: done});
         changed();
-        return entry;
       },
       /** False where it is gone already: two wires may both acknowledge it. */
       remove: function (entry) {
-        var before = entries.length;
+        var count = entries.length;
         entries = anywire.without(entries, entry);
         changed();
-        return entries.length < before;
+        return entries.length < count;
       },
       /** The entries of *channel*, or all, oldest first. */
       list: function (channel) {
-        var found = [];
-        for (var i = 0; i < entries.length; i += 1) {
-          if (!channel || entries[i].channel === channel) { found.push(entries[i]); }
-        }
-        return found;
+        return anywire.filter(entries, function (entry) { return !channel || entry.channel === channel; });
       },
       save: save
     };

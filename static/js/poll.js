@@ -4,17 +4,18 @@
   'use strict';
 
   var IDLE_MS = 1000; // an answer that brought nothing new although it was not empty must not make a busy loop
+  var PATIENCE_MS = 5000; // for the answer, beyond the time that it is held
 
   /**
-   * style: {path, isProvenAtOnce, waitS(), pauseMs(answer), answered(heldMs), retryMs(result, heldMs) → undefined: it is dead}.
+   * style: {path, isProvenAtOnce, waitS() to be held, pauseMs(answer) before the next request,
+   * answered(heldMs), retryMs(result, heldMs) → undefined where the wire is dead}.
    */
-  anywire.poll = function (env, host, listener, style) {
-    var request = null;
-    var timer = null;
-    var isOver = false;
+  anywire.poll = function (env, server, listener, style) {
+    var request;
+    var timer;
     var hasAnswered = false;
-    var askedMs = 0;
-    var attached = '';
+    var askedMs;
+    var attached;
 
     function stop() {
       env.clearTimeout(timer);
@@ -23,64 +24,56 @@
       request = null;
     }
 
-    function close() {
-      isOver = true;
-      stop();
-    }
-
     function ask() {
-      var waitS = hasAnswered ? style.waitS() : undefined;
+      var waitS = hasAnswered ? style.waitS() : 0;
       stop();
-      attached = anywire.namesOf(host.channels());
+      attached = anywire.namesOf(server.channels());
       askedMs = env.now();
-      request = host.poll(style.path, [['hello', hasAnswered ? undefined : '1'], ['wait', waitS]],
-        (waitS || 0) * 1000 + host.patienceMs(), answered);
+      request = server.poll('v1/' + style.path, [['hello', hasAnswered ? 0 : 1], ['wait', waitS]],
+        waitS * 1000 + Math.max(PATIENCE_MS, 2 * server.quietMs()), answered);
     }
 
     function later(ms) {
-      if (ms > 0) { timer = env.setTimeout(ask, ms); } else { ask(); }
+      if (ms) { timer = env.setTimeout(ask, ms); } else { ask(); }
     }
 
     function answered(result) {
-      var events = result.status === 200 && result.body && result.body.events;
+      var heldMs = env.now() - askedMs;
+      var retryMs;
+      var reason;
       request = null;
-      if (events) { take(events, result.body); } else { fail(result); }
-    }
-
-    function fail(result) {
-      var retryMs = hasAnswered ? style.retryMs(result, env.now() - askedMs) : undefined;
-      var reason = anywire.reasonOf(result);
+      if (result.status === 200 && result.body && result.body.events) {
+        take(result.body, heldMs);
+        return;
+      }
+      retryMs = hasAnswered ? style.retryMs(result, heldMs) : undefined;
       if (retryMs !== undefined) {
         later(retryMs);
         return;
       }
+      reason = anywire.reasonOf(result);
       if (hasAnswered && reason.isNetwork) { reason.why = 'cut'; }
-      close();
       listener.ended(reason);
     }
 
-    function take(events, answer) {
-      var hasNews = !events.length;
-      var isFirst = !hasAnswered;
+    function take(answer, heldMs) {
+      var isProof = hasAnswered || style.isProvenAtOnce;
+      var hasNews = !hasAnswered || !answer.events.length;
       hasAnswered = true;
-      style.answered(env.now() - askedMs);
+      style.answered(heldMs);
       listener.heard();
-      for (var i = 0; i < events.length && !isOver; i += 1) {
-        hasNews = listener.event(events[i]) || hasNews;
-      }
-      if (isOver) { return; }
-      if (!isFirst || style.isProvenAtOnce) { listener.proven(); }
-      // A handler may have subscribed to something: then the next request is under way already.
-      if (!isOver && !request && !timer) { later(hasNews || isFirst ? style.pauseMs(answer) : IDLE_MS); }
+      anywire.each(answer.events, function (event) { hasNews = listener.event(event) || hasNews; });
+      if (isProof) { listener.proven(); }
+      // A handler may have subscribed to something, and so asked already, or ended it all.
+      if (listener.isLive() && !request && !timer) { later(hasNews ? style.pauseMs(answer) : IDLE_MS); }
     }
 
-    env.soon(function () { if (!isOver) { ask(); } });
+    timer = env.setTimeout(ask, 0);
     return {
-      isStream: false,
-      close: close,
-      sync: function () { if (anywire.namesOf(host.channels()) !== attached) { ask(); } },
-      nudge: ask,
-      rewind: function () {}
+      close: stop,
+      sync: function () { if (anywire.namesOf(server.channels()) !== attached) { ask(); } },
+      rewind: function () {},
+      nudge: ask
     };
   };
 }(anywire));

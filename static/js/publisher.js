@@ -13,96 +13,80 @@
   }
 
   /**
-   * host: frames() → the sending function of the wire in use, or null; canRequest(); post(path, body, timeoutMs, done);
-   * quietMs(): how long an acknowledgement may take; onQuiet(): it took longer.
+   * host: frames() → the sending function of the wire in use, or null; canRequest();
+   * onQuiet(): an acknowledgement takes longer than server.quietMs().
    */
-  anywire.publisher = function (env, outbox, host) {
-    var lanes = {}; // by channel: {timer, request, failures, isSingle}
+  anywire.publisher = function (env, outbox, server, host) {
+    var lanes = {}; // by channel: {request, failures, isSingle}
+    var paused = anywire.timers(env); // by channel
     var waiting = {}; // entries by the ref that they were sent with
     var lastRef = 0;
-    var watch = null;
+    var isFlushing = false;
+    var watch;
 
     function finish(entry, error, receipt) {
       if (outbox.remove(entry)) { entry.done(error, receipt); }
     }
 
-    function pause(lane, ms) {
-      if (lane.timer) { return; }
-      lane.timer = env.setTimeout(function () {
-        lane.timer = null;
-        flush();
-      }, ms);
+    function pause(name, ms) {
+      if (!paused.isArmed(name)) { paused.arm(name, flush, ms); }
     }
 
     // --- frames
 
-    function sendFrame(send, entry) {
-      lastRef += 1;
-      entry.ref = lastRef;
-      entry.isSent = true;
-      entry.sentMs = env.now();
-      waiting[lastRef] = entry;
-      send('{"type":"publish","ref":' + lastRef + ',' + body(entry));
-      if (!watch) { watch = env.setTimeout(checkQuiet, host.quietMs()); }
+    // From the first that isn't sent on, all go again: the server refuses what comes after a refused one.
+    function sendFrames(send, entries) {
+      var isBehind = false;
+      anywire.each(entries, function (entry) {
+        isBehind = isBehind || !entry.ref;
+        if (!isBehind) { return; }
+        lastRef += 1;
+        entry.ref = lastRef;
+        entry.sentMs = env.now();
+        waiting[lastRef] = entry;
+        send('{"type":"publish","ref":' + lastRef + ',' + body(entry));
+      });
+      if (!watch && entries.length) { watch = env.setTimeout(checkQuiet, server.quietMs()); }
     }
 
     function checkQuiet() {
-      var entries = outbox.list();
-      var oldest = Infinity;
+      var sent = anywire.filter(outbox.list(), function (entry) { return entry.ref; });
       watch = null;
-      for (var i = 0; i < entries.length; i += 1) {
-        if (entries[i].isSent) { oldest = Math.min(oldest, entries[i].sentMs); }
-      }
-      if (oldest === Infinity || !host.frames()) { return; }
-      if (env.now() - oldest >= host.quietMs()) { host.onQuiet(); }
-      watch = env.setTimeout(checkQuiet, Math.max(host.quietMs() - (env.now() - oldest), host.quietMs() / 2));
-    }
-
-    // From the first that isn't sent on, all go again: the server refuses what comes after a refused one.
-    function flushFrames(send, lane, entries) {
-      var isBehind = false;
-      for (var i = 0; i < entries.length; i += 1) {
-        isBehind = isBehind || !entries[i].isSent;
-        if (isBehind) { sendFrame(send, entries[i]); }
-      }
+      if (!sent.length || !host.frames()) { return; }
+      if (env.now() - sent[0].sentMs >= server.quietMs()) { host.onQuiet(); }
+      watch = env.setTimeout(checkQuiet, server.quietMs() / 2);
     }
 
     // --- requests
 
-    function batch(entries, most) {
+    function post(name, lane, entries) {
       var chars = 0;
-      var taken = [];
-      for (var i = 0; i < entries.length && i < most; i += 1) {
-        chars += entries[i].json.length;
-        if (i && chars > BATCH_CHARS) { break; }
-        taken.push(entries[i]);
-      }
-      return taken;
-    }
-
-    function flushRequest(lane, entries) {
-      var taken = batch(entries, lane.isSingle ? 1 : BATCH);
       var parts = [];
-      for (var i = 0; i < taken.length; i += 1) { parts.push('{' + body(taken[i])); }
-      lane.request = host.post('v1/publish', taken.length > 1 ? '{"messages":[' + parts.join(',') + ']}' : parts[0],
-        REQUEST_MS, function (result) {
+      var taken = anywire.filter(entries.slice(0, lane.isSingle ? 1 : BATCH), function (entry) {
+        chars += entry.json.length;
+        return chars === entry.json.length || chars < BATCH_CHARS;
+      });
+      anywire.each(taken, function (entry) { parts.push('{' + body(entry)); });
+      lane.request = server.post('v1/publish', parts.length > 1 ? '{"messages":[' + parts.join() + ']}' : parts[0],
+        function (result) {
           lane.request = null;
-          answered(lane, taken, result);
+          answered(name, lane, taken, result);
           flush();
-        });
+        }, REQUEST_MS);
     }
 
-    function answered(lane, taken, result) {
-      var results = taken.length > 1 ? result.body && result.body.results : [result.body];
+    function answered(name, lane, taken, result) {
       var status = result.status;
-      if (status !== 200 && host.frames()) { return; } // a better wire came meanwhile and has sent them again
-      if (status === 200 && results && results[0]) {
+      var results = status === 200 && result.body && (taken.length > 1 ? result.body.results : [result.body]);
+      if (results) {
         lane.failures = 0;
         lane.isSingle = false;
-        for (var i = 0; i < taken.length; i += 1) { settle(lane, taken[i], results[i] || {}); }
+        anywire.each(taken, function (entry) { settle(name, entry, results.shift() || {}); });
+      } else if (host.frames()) {
+        return; // a better wire came meanwhile and has sent them again
       } else if (status < 400 || status >= 500 || status === 429 || status === 408 || result.isRetry) {
         lane.failures += 1;
-        pause(lane, result.retryMs || anywire.backOffMs(env, lane.failures));
+        pause(name, result.retryMs || anywire.backOffMs(env, lane.failures));
       } else if (taken.length > 1) {
         lane.isSingle = true; // one of them spoils the batch: find out which
       } else {
@@ -110,56 +94,43 @@
       }
     }
 
-    function settle(lane, entry, answer) {
-      var error = answer.error || (answer.code ? answer : null);
-      if (!error) {
-        finish(entry, null, answer);
-      } else if (anywire.isTransient(error.code)) {
-        pause(lane, error.retry || REFUSED_MS);
+    function settle(name, entry, answer) {
+      var error = answer.error || (answer.code && answer);
+      if (error && anywire.isTransient(error.code)) {
+        pause(name, error.retry || REFUSED_MS);
       } else {
-        finish(entry, error);
+        finish(entry, error || null, answer);
       }
     }
-
-    // --- both
 
     function flush() {
-      var entries = outbox.list();
-      var seen = {};
-      for (var i = 0; i < entries.length; i += 1) {
-        var name = entries[i].channel;
-        if (!seen.hasOwnProperty(name)) {
-          seen[name] = true;
-          flushLane(name);
-        }
-      }
-    }
-
-    function flushLane(name) {
-      var lane = lanes[name] = lanes[name] || {timer: null, request: null, failures: 0, isSingle: false};
       var send = host.frames();
-      if (lane.timer) { return; }
-      if (send) {
-        flushFrames(send, lane, outbox.list(name));
-      } else if (!lane.request && host.canRequest()) {
-        flushRequest(lane, outbox.list(name));
-      }
+      var lists = {};
+      isFlushing = false;
+      anywire.each(outbox.list(), function (entry) { (lists[entry.channel] = lists[entry.channel] || []).push(entry); });
+      anywire.each(anywire.keys(lists), function (name) {
+        var lane = lanes[name] = lanes[name] || {failures: 0};
+        if (paused.isArmed(name)) { return; }
+        if (send) {
+          sendFrames(send, lists[name]);
+        } else if (!lane.request && host.canRequest()) {
+          post(name, lane, lists[name]);
+        }
+      });
     }
 
     return {
-      flush: flush,
+      /** Once for all that one turn publishes. */
+      flush: function () {
+        if (!isFlushing) { env.soon(flush); }
+        isFlushing = true;
+      },
 
       /** Another wire: nothing that the last one took counts as sent. */
       reset: function () {
-        var entries = outbox.list();
         waiting = {};
-        for (var i = 0; i < entries.length; i += 1) { entries[i].isSent = false; }
-        for (var name in lanes) {
-          if (lanes.hasOwnProperty(name)) {
-            env.clearTimeout(lanes[name].timer);
-            lanes[name].timer = null;
-          }
-        }
+        paused.clear();
+        anywire.each(outbox.list(), function (entry) { entry.ref = 0; });
         flush();
       },
 
@@ -173,19 +144,15 @@
         } else if (!anywire.isTransient(event.code)) {
           finish(entry, event);
         } else if (entry.ref === event.ref) { // else it was sent once more since
-          entry.isSent = false;
-          pause(lanes[entry.channel], event.code === 'after-refused' ? 0 : event.retry || REFUSED_MS);
+          entry.ref = 0;
+          pause(entry.channel, event.retry || REFUSED_MS);
         }
       },
 
       close: function () {
         env.clearTimeout(watch);
-        for (var name in lanes) {
-          if (lanes.hasOwnProperty(name)) {
-            env.clearTimeout(lanes[name].timer);
-            if (lanes[name].request) { lanes[name].request.abort(); }
-          }
-        }
+        paused.clear();
+        anywire.each(anywire.keys(lanes), function (name) { if (lanes[name].request) { lanes[name].request.abort(); } });
         outbox.save();
       }
     };

@@ -8,54 +8,52 @@
   var SHORT_LIFE_MS = 10000;
   var LONG_LIFE_MS = 60000;
   var STRIKES = 3;
-  var STRUCK_MS = 65000; // with the three tries before, at most four in any minute
+  var STRUCK_MS = 65000; // with the three tries before, at most four in the first minute
   var FIRST_MS = 15000;
   var GROWTH = 4;
   var LONGEST_MS = 600000;
 
   anywire.recheck = function (env) {
-    var byName = {}; // {dueMs, tries, strikes, out}
+    var byName = {}; // {dueMs, tries, strikes, outs}
     var suspect = '';
 
     function of(name) {
-      byName[name] = byName[name] || {dueMs: 0, tries: 0, strikes: 0, out: 0};
+      byName[name] = byName[name] || {dueMs: 0, tries: 0, strikes: 0, outs: 0};
       return byName[name];
     }
 
-    function jittered(ms) { return ms * (0.8 + 0.4 * env.random()); }
+    function dueIn(entry, ms) { entry.dueMs = env.now() + Math.min(LONGEST_MS, ms) * (0.8 + 0.4 * env.random()); }
 
     return {
       /** *name* ended after a hello. */
       died: function (name, ageMs) {
-        var entry = of(name);
-        if (ageMs > LONG_LIFE_MS) { entry.strikes = entry.out = entry.tries = 0; }
+        if (ageMs > LONG_LIFE_MS) { delete byName[name]; }
         suspect = ageMs < SHORT_LIFE_MS ? name : '';
       },
       /** Some wire failed before its hello: perhaps it was the server that went. */
       failed: function () { suspect = ''; },
       /** Some wire said hello: the server lives. */
       hello: function () {
-        var entry;
-        if (!suspect) { return; }
-        entry = of(suspect);
+        var entry = suspect && of(suspect);
         suspect = '';
+        if (!entry) { return; }
         entry.strikes += 1;
         if (entry.strikes >= STRIKES) {
           entry.strikes = 0;
-          entry.dueMs = env.now() + jittered(STRUCK_MS * Math.pow(2, Math.min(entry.out, 3)));
-          entry.out += 1;
+          entry.outs += 1;
+          dueIn(entry, STRUCK_MS * Math.pow(2, entry.outs - 1));
         }
       },
       /** Whether another try with *name* would be one too many just now. */
       isStruck: function (name) {
         var entry = of(name);
-        return entry.strikes + (suspect === name ? 1 : 0) >= STRIKES || (entry.out > 0 && entry.dueMs > env.now());
+        return entry.strikes + (suspect === name ? 1 : 0) >= STRIKES || (entry.outs > 0 && entry.dueMs > env.now());
       },
       /** Milliseconds until *name*, better than the one in use, is to be tried again. */
       dueInMs: function (name) {
         var entry = of(name);
         if (!entry.dueMs) {
-          entry.dueMs = env.now() + jittered(Math.min(LONGEST_MS, FIRST_MS * Math.pow(GROWTH, Math.min(entry.tries, 6))));
+          dueIn(entry, FIRST_MS * Math.pow(GROWTH, entry.tries));
           entry.tries += 1;
         }
         return Math.max(0, entry.dueMs - env.now());

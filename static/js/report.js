@@ -3,15 +3,14 @@
 (function (anywire) {
   'use strict';
 
-  var FINE = /^$|ok$|usable$|\.(slower|superseded|closed|unsupported)$/;
-
   anywire.report = function (server, isOn) {
     return function (transport, network, attempts) {
-      var isFine = true;
-      for (var i = 0; i < attempts.length; i += 1) { isFine = isFine && FINE.test(attempts[i].verdict); }
-      if (!isOn || isFine) { return; }
+      var failed = anywire.filter(attempts, function (record) {
+        return !/^$|ok$|usable$|\.(slower|superseded|closed|unsupported)$/.test(record.verdict);
+      });
+      if (!isOn || !failed.length) { return; }
       isOn = false;
-      server.post('v1/report', JSON.stringify({transport: transport, network: network, attempts: attempts}), 10000, function () {});
+      server.post('v1/report', JSON.stringify({transport: transport, network: network, attempts: attempts}), function () {});
     };
   };
 }(anywire));

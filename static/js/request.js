@@ -1,63 +1,46 @@
-// One HTTP request by XMLHttpRequest: it ends exactly once, with an answer, a failure or a time-out, or never after abort().
+// One HTTP request by XMLHttpRequest: it ends once, with an answer, a failure or a time-out, and never after abort().
 (function (anywire) {
   'use strict';
 
-  function header(xhr, name) {
-    try { return xhr.getResponseHeader(name); } catch (hidden) { return null; } // another origin that doesn't expose it
-  }
-
-  function parse(text) {
-    try { return JSON.parse(text); } catch (notJson) { return null; }
-  }
-
   /**
-   * options: url, method, body, contentType, token, credentials, timeoutMs.
+   * options: url, body (then it is a POST), contentType, token, isForeign, timeoutMs.
    * done({status, body, retryMs, isTimeout}): status 0 where nothing came, body null where it isn't JSON.
    */
   anywire.request = function (env, options, done) {
     var xhr = new env.XMLHttpRequest();
-    var timer = null;
-    var isOver = false;
+    var timer;
 
-    function finish(status, isTimeout) {
-      var retryS;
-      if (isOver) { return; }
-      isOver = true;
-      env.clearTimeout(timer);
+    function stop() {
       xhr.onreadystatechange = function () {};
-      retryS = status ? parseFloat(header(xhr, 'Retry-After')) : NaN;
-      done({
-        status: status,
-        body: status ? parse(xhr.responseText) : null,
-        retryMs: retryS >= 0 ? retryS * 1000 : undefined,
-        isTimeout: !!isTimeout
-      });
-    }
-
-    function abort() {
-      isOver = true;
       env.clearTimeout(timer);
-      xhr.onreadystatechange = function () {};
       try { xhr.abort(); } catch (notStarted) { /* nothing to stop */ }
     }
 
-    xhr.onreadystatechange = function () {
-      if (xhr.readyState === 4) { finish(xhr.status || 0); }
-    };
+    function finish(isTimeout) {
+      var result = {status: 0, body: null, isTimeout: isTimeout};
+      try {
+        result.status = isTimeout ? 0 : xhr.status;
+        result.body = JSON.parse(xhr.responseText);
+      } catch (notJson) { /* or nothing at all */ }
+      try {
+        result.retryMs = parseFloat(xhr.getResponseHeader('Retry-After')) * 1000 || undefined;
+      } catch (hidden) { /* another origin doesn't expose it */ }
+      stop();
+      done(result);
+    }
+
+    xhr.onreadystatechange = function () { if (xhr.readyState === 4) { finish(false); } };
+    timer = env.setTimeout(function () { finish(true); }, options.timeoutMs);
     try {
-      xhr.open(options.method || 'GET', options.url, true);
-      if (options.credentials) { xhr.withCredentials = true; }
-      if (options.contentType) { xhr.setRequestHeader('Content-Type', options.contentType); }
+      xhr.open(options.body ? 'POST' : 'GET', options.url, true);
+      xhr.withCredentials = options.isForeign;
+      if (options.body) { xhr.setRequestHeader('Content-Type', options.contentType); }
       if (options.token) { xhr.setRequestHeader('Authorization', 'Bearer ' + options.token); }
-      timer = env.setTimeout(function () {
-        var late = xhr;
-        finish(0, true);
-        try { late.abort(); } catch (gone) { /* it ended meanwhile */ }
-      }, options.timeoutMs);
       xhr.send(options.body || null);
     } catch (refused) {
-      env.setTimeout(function () { finish(0); }, 0);
+      env.clearTimeout(timer);
+      timer = env.setTimeout(function () { finish(false); }, 0);
     }
-    return {abort: abort};
+    return {abort: stop};
   };
 }(anywire));

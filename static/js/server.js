@@ -7,77 +7,62 @@
   var QUIET_MS = 2000; // an answer that takes longer than this and four round trips is doubtful
   var SHORTEST_CUT_MS = 800;
   var SHORTEST_BEAT_MS = 500; // the server's own limit
-  var FORM = 'application/x-www-form-urlencoded';
-
-  anywire.MAX_QUERY = 7800; // of the 8 KB that the server takes
+  var MAX_QUERY = 7800; // of the 8 KB that the server takes
 
   // Without a base given: where the script itself comes from, so that one script tag is enough.
-  function scriptFolder(env) {
-    var scripts = env.scripts();
-    for (var i = scripts.length - 1; i >= 0; i -= 1) {
-      var match = /^(.*?)anywire\.js([?#]|$)/.exec(scripts[i].src || '');
-      if (match) { return match[1]; }
-    }
-    return './';
-  }
+  anywire.scriptFolder = function (env) {
+    var folder = './';
+    anywire.each(env.scripts(), function (script) {
+      var match = /^(.*\/)anywire\.js([?#]|$)/.exec(script.src);
+      if (match) { folder = match[1]; }
+    });
+    return folder;
+  };
 
+  /** *channels()* lists what to ask for. Wires find here the query, the time-outs and the tuning that they share. */
   anywire.server = function (env, base, options, channels) {
-    var root = env.resolve(base === undefined || base === null ? anywire.folder : base).replace(/[?#].*$/, '').replace(/\/?$/, '/');
+    var root = env.resolve(base).replace(/[?#].*$/, '').replace(/\/?$/, '/');
     var isForeign = root.indexOf(env.origin + '/') !== 0;
     var token = typeof options.token === 'string' ? options.token : '';
     var zeroMs = env.now();
-    var rttMs = 0;
     var cutMs = 0;
-    var server = {
-      root: root,
-      offer: env.dataBlock('anywire-offer') || {},
-      channels: channels
+    var server = {root: root, offer: env.dataBlock('anywire-offer'), channels: channels, isForeign: isForeign};
+
+    server.rttMs = env.pageRttMs();
+    server.holdS = (server.offer.hold || 25000) / 1000;
+    server.heartbeatMs = 0; // the server's
+
+    server.sinceMs = function () { return Math.round(env.now() - zeroMs); };
+    server.quietMs = function () { return Math.max(QUIET_MS, 4 * server.rttMs); };
+
+    /** The query for *pairs*; with the channels and their positions unless there are none to name. */
+    server.query = function (pairs, list) {
+      pairs = pairs.concat([['token', token], ['heartbeat', server.heartbeatMs]]);
+      anywire.each(list, function (channel) { pairs.push(['sub', channel.name + (channel.start && '@' + channel.start)]); });
+      return anywire.query(pairs.concat([['_', env.id()]])); // browsers make equal URLs wait for each other
     };
 
-    function url(path) { return root + path; }
+    server.isLong = function (query) { return query.length > MAX_QUERY; };
 
-    function random() { return env.random().toString(36).slice(2, 12); }
-
-    function query(pairs, withChannels) {
-      var list = withChannels ? channels() : [];
-      var all = pairs.concat([['token', token]]);
-      for (var i = 0; i < list.length; i += 1) { all.push(['sub', list[i].name + (list[i].start ? '@' + list[i].start : '')]); }
-      return anywire.query(all.concat([['_', random()]])); // browsers make equal URLs wait for each other
+    function request(path, body, contentType, timeoutMs, done) {
+      return anywire.request(env, {
+        url: root + path, body: body, contentType: contentType, token: contentType && token, isForeign: isForeign,
+        timeoutMs: timeoutMs || REQUEST_MS
+      }, done);
     }
-
-    function request(path, options, done) {
-      options.url = url(path);
-      options.credentials = isForeign;
-      options.timeoutMs = options.timeoutMs || REQUEST_MS;
-      return anywire.request(env, options, done);
-    }
-
-    server.url = url;
-    server.query = query;
-    server.isForeign = function () { return isForeign; };
-    server.sinceMs = function () { return Math.round(env.now() - zeroMs); };
-    server.rttMs = function () { return rttMs; };
-    server.noteRtt = function (ms) { rttMs = rttMs ? (3 * rttMs + ms) / 4 : ms; };
-    server.quietMs = function () { return Math.max(QUIET_MS, 4 * rttMs); };
-    server.patienceMs = function () { return Math.max(REQUEST_MS / 2, 4 * rttMs); };
-    server.heartbeatMs = function () { return server.tuning.heartbeatMs; };
 
     server.poll = function (path, pairs, timeoutMs, done) {
-      var text = query(pairs, true);
-      return text.length > anywire.MAX_QUERY ?
-        request(path, {method: 'POST', body: text, contentType: FORM, timeoutMs: timeoutMs}, done) :
-        request(path + '?' + text, {timeoutMs: timeoutMs}, done);
+      var query = server.query(pairs, channels());
+      return server.isLong(query) ?
+        request(path, query, 'application/x-www-form-urlencoded', timeoutMs, done) :
+        request(path + '?' + query, '', '', timeoutMs, done);
     };
 
-    server.get = function (path, pairs, done) {
-      return request(path + '?' + query(pairs, false), {}, done);
-    };
+    server.get = function (path, pairs, done) { request(path + '?' + server.query(pairs, []), '', '', 0, done); };
 
-    server.post = function (path, body, timeoutMs, done) {
-      return request(path, {
-        method: 'POST', body: body, contentType: 'application/json', token: token, timeoutMs: timeoutMs
-      }, function (result) {
-        if (result.status !== 401 || anywire.errorOf(result).code !== 'token-expired') {
+    server.post = function (path, body, done, timeoutMs) {
+      return request(path, body, 'application/json', timeoutMs, function (result) {
+        if (anywire.errorOf(result).code !== 'token-expired') {
           done(result);
           return;
         }
@@ -90,56 +75,47 @@
 
     /** What a plain request says where an API hides the status. */
     server.ask = function (done) {
-      server.poll('v1/short-poll', [['hello', '1']], REQUEST_MS, function (result) {
-        done(result.status === 200 && result.body ? {why: 'ok'} : anywire.reasonOf(result));
-      });
+      server.poll('v1/short-poll', [['hello', 1]], 0, function (result) { done(anywire.reasonOf(result)); });
     };
 
     /** done(isNew): asks the page's `token` function for a token; a fixed one can't be renewed. */
     server.renewToken = function (done) {
-      if (typeof options.token !== 'function') {
+      if (!options.token || options.token === token) {
         done(false);
         return;
       }
       options.token(function (fresh) {
-        token = fresh || '';
+        token = fresh;
         done(!!fresh);
       });
     };
 
+    /** Requests side by side must get one identity; the boot cookie can't be set for another host. */
+    server.boot = function (isKnown) {
+      if (!isForeign && !isKnown && !token) { anywire.boot(env); }
+    };
+
     /** Whatever must be there before first contact, which otherwise waits for nothing. */
-    server.prepare = function (hasBeenHere, done) {
-      function negotiate() {
-        // The boot cookie can't be set for another host: one request brings the identity first.
-        if (!isForeign || token || hasBeenHere) {
+    server.prepare = function (isKnown, done) {
+      server.renewToken(function () {
+        if (!isForeign || token || isKnown) {
           done();
           return;
         }
-        server.get('v1/negotiate', [], function (result) {
-          if (result.status === 200 && result.body) { server.offer = result.body; }
+        server.get('v1/negotiate', [], function (result) { // brings the identity
+          server.offer = result.status === 200 && result.body || {};
           done();
         });
-      }
-      if (typeof options.token === 'function') { server.renewToken(negotiate); } else { negotiate(); }
-    };
-
-    server.boot = function (isKnown) {
-      if (!isForeign) { anywire.boot(env, isKnown || !!token); }
+      });
     };
 
     /** A stream was cut after so long a silence. Twice the same is a box with a time-out: ask for a quicker heartbeat. */
     server.noteCut = function (silenceMs) {
       if (silenceMs < SHORTEST_CUT_MS) { return; }
-      if (Math.abs(silenceMs - cutMs) < cutMs / 4) {
-        server.tuning.heartbeatMs = Math.max(SHORTEST_BEAT_MS, Math.round(silenceMs / 2));
-      }
+      if (Math.abs(silenceMs - cutMs) < cutMs / 4) { server.heartbeatMs = Math.max(SHORTEST_BEAT_MS, Math.round(silenceMs / 2)); }
       cutMs = silenceMs;
     };
 
-    rttMs = env.pageRttMs();
-    server.tuning = {holdS: (server.offer.hold || 25000) / 1000, heartbeatMs: undefined};
     return server;
   };
-
-  anywire.scriptFolder = scriptFolder;
 }(anywire));

@@ -5,17 +5,18 @@
   var POLL_MS = 2000;
   var HIDDEN = 5; // nobody looks: ask so many times less often
 
-  anywire.wires = anywire.wires || {};
+  function nothing() {}
+
   anywire.wires['short-poll'] = {
-    isSupported: function (env) { return !!env.XMLHttpRequest; },
-    open: function (env, host, listener) {
-      return anywire.poll(env, host, listener, {
-        path: 'v1/short-poll',
+    needs: 'XMLHttpRequest',
+    open: function (env, server, listener) {
+      return anywire.poll(env, server, listener, {
+        path: 'short-poll',
         isProvenAtOnce: true,
-        waitS: function () { return undefined; },
+        waitS: function () { return 0; },
         pauseMs: function (answer) { return (answer.poll || POLL_MS) * (env.isHidden() ? HIDDEN : 1); },
-        answered: function () {},
-        retryMs: function () { return undefined; }
+        answered: nothing,
+        retryMs: nothing
       });
     }
   };

@@ -3,72 +3,61 @@
 (function (anywire) {
   'use strict';
 
-  function startOf(options) {
-    if (options.after !== undefined && options.after !== null) { return String(options.after); }
-    return options.history > 0 ? '-' + Math.floor(options.history) : '';
-  }
-
   anywire.subscriptions = function (env, call) {
     var channels = {};
 
     function add(name, options, fn) {
       var channel = channels[name];
       var entry = {fn: fn};
-      var start = startOf(options || {});
+      var start = options.after || (options.history > 0 ? '-' + Math.floor(options.history) : '');
       if (!channel || channel.isRefused) {
-        channel = {
-          listeners: channel ? channel.listeners : [],
-          at: anywire.parsePosition(start),
-          position: start,
-          hasState: true,
-          isRefused: false
-        };
+        channel = {listeners: channel ? channel.listeners : [], at: anywire.parsePosition(start), position: start};
         channel.hasState = !!channel.at;
         channels[name] = channel;
       } else if (channel.at) {
         env.soon(function () {
-          if (anywire.indexOf(channel.listeners, entry) >= 0) {
+          if (anywire.has(channel.listeners, entry)) {
             call(fn, {type: 'subscribed', channel: name, position: channel.position, recovered: true});
           }
         });
       }
-      channel.listeners = channel.listeners.concat([entry]);
+      channel.listeners = channel.listeners.concat(entry);
       return function () {
         channel.listeners = anywire.without(channel.listeners, entry);
         if (!channel.listeners.length && channels[name] === channel) { delete channels[name]; }
       };
     }
 
-    /** What to ask a wire for: [{name, start}]; start is the position once there is one. */
-    function list() {
-      var found = [];
-      for (var name in channels) {
-        if (channels.hasOwnProperty(name) && !channels[name].isRefused) {
-          found.push({name: name, start: channels[name].position});
+    return {
+      add: add,
+
+      /** What to ask a wire for: [{name, start}]; start is the position once there is one. */
+      list: function () {
+        var found = [];
+        anywire.each(anywire.keys(channels), function (name) {
+          if (!channels[name].isRefused) { found.push({name: name, start: channels[name].position}); }
+        });
+        return found;
+      },
+
+      /** Delivers *event* if it is its turn; answers with the word of positions.js. */
+      receive: function (event, isInUse) {
+        var channel = channels[event.channel];
+        var isError = event.type === 'error';
+        var word;
+        if (!channel || (isError && channel.isRefused)) { return 'drop'; }
+        word = anywire.judge(channel, event, isInUse);
+        if (isError) { channel.isRefused = !anywire.isTransient(event.code); }
+        if (word === 'deliver' || word === 'gap') {
+          anywire.each(channel.listeners, function (entry) { call(entry.fn, event); });
         }
-      }
-      return found;
-    }
+        return word;
+      },
 
-    /** Delivers *event* if it is its turn; answers with the word of positions.js. */
-    function receive(event, isInUse) {
-      var channel = channels.hasOwnProperty(event.channel) ? channels[event.channel] : null;
-      var word;
-      if (!channel || (event.type === 'error' && channel.isRefused)) { return 'drop'; }
-      word = anywire.judge(channel, event, isInUse);
-      if (event.type === 'error') { channel.isRefused = !anywire.isTransient(event.code); }
-      if (word === 'deliver' || word === 'gap') {
-        for (var i = 0, now = channel.listeners; i < now.length; i += 1) { call(now[i].fn, event); }
+      /** With another token they may be allowed. */
+      allowAgain: function () {
+        anywire.each(anywire.keys(channels), function (name) { channels[name].isRefused = false; });
       }
-      return word;
-    }
-
-    function allowAgain() {
-      for (var name in channels) {
-        if (channels.hasOwnProperty(name)) { channels[name].isRefused = false; }
-      }
-    }
-
-    return {add: add, list: list, receive: receive, allowAgain: allowAgain};
+    };
   };
 }(anywire));

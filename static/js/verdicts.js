@@ -13,46 +13,36 @@
 
   anywire.PREFERENCE = ['websocket', 'sse', 'long-poll', 'short-poll'];
 
-  // Codes of the server's table that say: the same request may succeed later.
-  var TRANSIENT = /^(rate-limited|too-many-connections|after-refused|internal|unavailable|draining)$/;
+  /** Codes of the server's table that say: the same request may succeed later. */
+  anywire.isTransient = function (code) {
+    return /^(rate-limited|too-many-connections|after-refused|internal|unavailable|draining)$/.test(code);
+  };
 
-  anywire.isTransient = function (code) { return TRANSIENT.test(code); };
-
-  // The error of an answer: the server's own words where they are there.
+  /** The error of an answer: the server's own words where they are there. */
   anywire.errorOf = function (result) {
-    var body = result.body || {};
-    var error = body.error || {};
-    return {
-      code: error.code || (result.status ? 'http-' + result.status : 'network'),
-      message: error.message || (result.status ? 'HTTP ' + result.status : 'The server could not be reached.'),
-      field: error.field,
-      status: result.status
-    };
+    return (result.body && result.body.error) ||
+      {code: result.status ? 'http-' + result.status : 'network', message: 'No answer of this server: HTTP ' + result.status};
   };
 
   /**
-   * What the failed answer of a poll says: {why, isAlive, retryMs, code}.
+   * What an answer to a poll says of the wire: {why, isAlive, isNetwork, retryMs, code, message}.
    * isAlive: the server itself answered and asks for patience, so no other wire would do better.
    */
   anywire.reasonOf = function (result) {
     var status = result.status;
     var error = anywire.errorOf(result);
-    var reason = {why: 'refused', code: error.code, message: error.message, retryMs: result.retryMs};
-    if (!status) {
-      reason.why = result.isTimeout ? 'swallowed' : 'blocked';
-      reason.isNetwork = true;
-    } else if (status === 429 || status === 503) {
-      reason.why = status === 429 ? 'overloaded' : 'draining';
-      reason.isAlive = true;
-    } else if ((status === 401 || status === 403) && result.body) {
-      reason.why = 'forbidden'; // by our server; a box says it in HTML
-    } else if (status < 400) {
-      reason.why = 'captive-portal';
-    } else if (error.code === 'transport-disabled') {
-      reason.why = 'disabled';
-    } else if (status === 502 || status === 504) {
-      reason.isNetwork = true; // a gateway that doesn't reach the server
-    }
-    return reason;
+    var isAlive = status === 429 || status === 503;
+    return {
+      code: error.code,
+      message: error.message,
+      retryMs: result.retryMs,
+      isAlive: isAlive,
+      isNetwork: !status || status === 502 || status === 504, // a gateway says so of a server that it doesn't reach
+      why: !status ? (result.isTimeout ? 'swallowed' : 'blocked') :
+        isAlive ? (status === 429 ? 'overloaded' : 'draining') :
+        status < 400 ? (result.body ? 'ok' : 'captive-portal') :
+        error.code === 'transport-disabled' ? 'disabled' :
+        (status === 401 || status === 403) && result.body ? 'forbidden' : 'refused' // a box says 403 in HTML
+    };
   };
 }(anywire));

@@ -4,50 +4,40 @@
   'use strict';
 
   var TICK_MS = 2000;
-  var JUMP_MS = 4000; // beyond what a busy page is late
+  var JUMP_MS = 6000; // more than a busy page is late
   var HIDDEN_JUMP_MS = 120000; // browsers run the timers of hidden pages once a minute
 
-  /** hooks: wake(isStrong): strong where wires may have died unnoticed; hide(), show(). Answers with an end(). */
+  /** hooks: wake(isStrong): strong where wires may have died unnoticed; hide(), show(). Returns how to stop it. */
   anywire.wake = function (env, hooks) {
-    var tickedMs = env.time();
-    var timer = null;
+    var tickedMs;
+    var timer;
     var offs = [];
 
-    function hasJumped() {
-      var late = env.time() - tickedMs - TICK_MS;
+    function look(isStrong) {
+      var lateMs = env.time() - tickedMs;
       tickedMs = env.time();
-      return late > (env.isHidden() ? HIDDEN_JUMP_MS : JUMP_MS);
+      if (lateMs > (env.isHidden() ? HIDDEN_JUMP_MS : JUMP_MS)) { hooks.wake(true); } else if (isStrong !== undefined) { hooks.wake(isStrong); }
     }
 
     function tick() {
       timer = env.setTimeout(tick, TICK_MS);
-      if (hasJumped()) { hooks.wake(true); }
+      look();
     }
 
-    function strong() {
-      tickedMs = env.time();
-      hooks.wake(true);
-    }
-
-    function seen() {
-      if (!env.isHidden()) { hooks.wake(hasJumped()); }
-    }
+    function on(name, fn) { offs.push(env.listen(name, fn)); }
 
     tick();
-    offs = [
-      env.onWindow('online', strong),
-      env.onDocument('resume', strong), // after the browser had frozen the page
-      env.onDocument('visibilitychange', seen),
-      // Open wires keep a page out of the back-forward cache.
-      env.onWindow('pagehide', hooks.hide),
-      env.onWindow('pageshow', function (event) {
-        tickedMs = env.time();
-        if (event && event.persisted) { hooks.show(); }
-      })
-    ];
+    on('online', function () { look(true); });
+    on('resume', function () { look(true); }); // after the browser had frozen the page
+    on('visibilitychange', function () { if (!env.isHidden()) { look(false); } });
+    on('pagehide', hooks.hide); // open wires keep a page out of the back-forward cache
+    on('pageshow', function (event) {
+      tickedMs = env.time();
+      if (event.persisted) { hooks.show(); }
+    });
     return function () {
       env.clearTimeout(timer);
-      for (var i = 0; i < offs.length; i += 1) { offs[i](); }
+      anywire.each(offs, function (off) { off(); });
     };
   };
 }(anywire));

@@ -1,17 +1,17 @@
 // A WebSocket, RFC 6455. Channels that its URL didn't name, or that went on meanwhile, follow as `subscribe` frames.
 //
-// All wires have this shape: open(env, host, listener) → {close, sync, rewind, …}. They tell the listener
-// phase(name), event(event), heard(), proven(), ended(reason), and nothing any more after close().
+// All wires have this shape: open(env, server, listener) → {isStream, close, sync, rewind, …}. They tell the listener
+// phase(name), text(json) or event(event), heard(), proven() and ended(reason); what they tell after their end or
+// close() isn't heard, and an exception at the start counts as an end.
 (function (anywire) {
   'use strict';
 
-  function open(env, host, listener) {
+  function open(env, server, listener) {
+    var channels = server.channels();
+    var query = server.query([], channels);
     var attached = {}; // what this wire was asked for: name → true
     var rewinding = {}; // asked again and not yet answered: what comes before the answer is still further on
     var socket;
-    var isOver = false;
-
-    function isShort(query) { return query.length <= anywire.MAX_QUERY; }
 
     function send(text) {
       try { socket.send(text); } catch (closing) { /* its close event is on the way */ }
@@ -22,89 +22,55 @@
       send(JSON.stringify({type: 'subscribe', channel: channel.name, after: channel.start}));
     }
 
-    function sync() {
-      var channels = host.channels();
-      var wanted = {};
-      for (var i = 0; i < channels.length; i += 1) {
-        wanted[channels[i].name] = true;
-        if (!attached[channels[i].name]) { subscribe(channels[i]); }
-      }
-      for (var name in attached) {
-        if (attached.hasOwnProperty(name) && !wanted[name]) {
-          delete attached[name];
-          send(JSON.stringify({type: 'unsubscribe', channel: name}));
-        }
-      }
-    }
-
-    function rewind(name) {
-      var channels = host.channels();
-      if (rewinding[name]) { return; }
-      rewinding[name] = true;
-      for (var i = 0; i < channels.length; i += 1) {
-        if (channels[i].name === name) { subscribe(channels[i]); }
-      }
-    }
-
-    function over(reason) {
-      if (isOver) { return; }
-      close();
-      listener.ended(reason);
-    }
-
-    function close() {
-      isOver = true;
-      try { socket.close(); } catch (never) { /* the constructor threw */ }
-    }
-
-    function start() {
-      var query = host.query([['heartbeat', host.heartbeatMs()]], true);
-      var channels = host.channels();
-      if (isShort(query)) {
-        for (var i = 0; i < channels.length; i += 1) { attached[channels[i].name] = true; }
-      } else {
-        query = host.query([['heartbeat', host.heartbeatMs()]], false);
-      }
-      socket = new env.WebSocket(host.url('v1/websocket').replace(/^http/, 'ws') + '?' + query, 'anywire.v1');
-      socket.onopen = function () { if (!isOver) { listener.phase('open'); } };
-      socket.onmessage = function (message) {
-        var event;
-        if (isOver) { return; }
-        try { event = JSON.parse(message.data); } catch (notOurs) { over({why: 'captive-portal'}); return; }
-        if (event.type === 'subscribed') { delete rewinding[event.channel]; }
-        listener.event(event);
-      };
-      socket.onclose = function (event) {
-        var code = event && event.code;
-        over(code === 1012 || code === 1013 ?
-          {why: code === 1012 ? 'draining' : 'overloaded', isAlive: true, closeCode: code} :
-          {why: 'blocked', isHidden: true, closeCode: code});
-      };
-      // Some engines close without an error, some have been seen to fail without a close.
-      socket.onerror = function () {
-        env.setTimeout(function () { over({why: 'blocked', isHidden: true}); }, 100);
+    function end(why) {
+      return function (event) {
+        var code = event.code;
+        var isAlive = code === 1012 || code === 1013; // restarting, overloaded
+        listener.ended({why: isAlive ? 'draining' : why, isAlive: isAlive, isHidden: true});
       };
     }
 
-    try {
-      start();
-    } catch (forbidden) {
-      env.setTimeout(function () { over({why: 'blocked', isHidden: true}); }, 0);
+    if (server.isLong(query)) {
+      query = server.query([], []);
+    } else {
+      anywire.each(channels, function (channel) { attached[channel.name] = true; });
     }
+    socket = new env.WebSocket(server.root.replace(/^http/, 'ws') + 'v1/websocket?' + query, 'anywire.v1');
+    socket.onopen = function () { listener.phase('open'); };
+    socket.onclose = end('blocked');
+    // An error alone, without a close, has been seen too.
+    socket.onerror = function (event) { env.setTimeout(function () { end('blocked')(event); }, 100); };
+    socket.onmessage = function (message) {
+      var event = listener.text(message.data);
+      if (event && event.type === 'subscribed') { delete rewinding[event.channel]; }
+    };
+
     return {
       isStream: true,
-      close: close,
-      sync: sync,
-      rewind: rewind,
+      close: function () { socket.close(); },
       send: send,
       ping: function () { send('{"type":"ping"}'); },
-      queuedBytes: function () { return socket.bufferedAmount || 0; }
+      sync: function () {
+        var gone = anywire.keys(attached);
+        anywire.each(server.channels(), function (channel) {
+          gone = anywire.without(gone, channel.name);
+          if (!attached[channel.name]) { subscribe(channel); }
+        });
+        anywire.each(gone, function (name) {
+          delete attached[name];
+          send(JSON.stringify({type: 'unsubscribe', channel: name}));
+        });
+      },
+      rewind: function (name) {
+        anywire.each(server.channels(), function (channel) {
+          if (channel.name === name && !rewinding[name]) {
+            rewinding[name] = true;
+            subscribe(channel);
+          }
+        });
+      }
     };
   }
 
-  anywire.wires = anywire.wires || {};
-  anywire.wires.websocket = {
-    isSupported: function (env) { return !!env.WebSocket; },
-    open: open
-  };
+  anywire.wires = {websocket: {needs: 'WebSocket', open: open}};
 }(anywire));
