@@ -15,7 +15,7 @@ from tests.pages.browser import Visitor, publish, start_chromium  # noqa: E402
 from tests.running import Server  # noqa: E402
 
 MOST_BYTES = 150_000
-START_HEIGHTS = {320: 1600, 1280: 860}
+START_HEIGHTS = {320: 1600, 1280: 780}
 SIZES = ((320, 640), (1280, 900))
 
 TALK = {
