@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import re
+from collections.abc import Awaitable
 from typing import Any
 
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
 from handlers.base import encode
 from handlers.publishing import Publisher
+from handlers.rfc6455 import StrictProtocol
 from handlers.stream_wire import StreamWire
 from handlers.wire import PING, Wire, error_event, heartbeat_s, locate, retry_ms
 from negotiation.offer import MAX_CHANNELS
@@ -19,9 +22,11 @@ from protocol.positions import parse_channel, parse_start
 SUBPROTOCOL = "anywire.v1"
 MAX_FRAME_BYTES = 512 * 1024
 """64 KiB of data may come six times as long, each character escaped, and a little around it."""
+_KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
+"""16 bytes in base64 (RFC 6455 section 4.2.1)."""
 MAX_WAITING = 1000
-"""Commands of one connection that wait for their answer."""
-CLOSE_PROTOCOL_ERROR = 1002
+"""Commands of one connection that wait for their answer; beyond it nothing more is read. Refusing instead would let
+what comes after a refused publish overtake it."""
 
 logger = logging.getLogger("anywire.wire")
 
@@ -34,18 +39,27 @@ class WebSocket(Wire, WebSocketHandler):
         parameters = self.parameters()
         self.starts = self.subscriptions(parameters)
         self.beat_s = heartbeat_s(parameters, self.node)
-        await super().get(*args, **kwargs)
+        headers = self.request.headers
+        upgrades = {part.strip().lower() for part in headers.get("Connection", "").split(",")}
+        if headers.get("Upgrade", "").lower() != "websocket" or "upgrade" not in upgrades:
+            raise ProtocolError("bad-request", "This address speaks WebSocket only (RFC 6455).")
+        if headers.get("Sec-WebSocket-Version") != "13" or not _KEY.fullmatch(headers.get("Sec-WebSocket-Key", "")):
+            raise ProtocolError("bad-request", "The handshake is not one of WebSocket version 13.")
+        # Tornado's own get() would check all this once more, and refuse in plain text; prepare() has checked the origin
+        self.open_args, self.open_kwargs = args, kwargs
+        self.ws_connection = self.get_websocket_protocol()
+        await self.ws_connection.accept_connection(self)
 
-    def check_origin(self, origin: str) -> bool:
-        """True: prepare() has checked it, for every address alike."""
-        return True
+    def refuse(self, error: Refusal) -> None:
+        self.set_header("Sec-WebSocket-Version", "13")  # RFC 6455 section 4.4
+        super().refuse(error)
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
         protocol = super().get_websocket_protocol()
-        return _Strict(self, False, protocol.params) if isinstance(protocol, WebSocketProtocol13) else protocol
+        return StrictProtocol(self, False, protocol.params) if isinstance(protocol, WebSocketProtocol13) else protocol
 
     async def open(self, *args: str, **kwargs: str) -> None:
         assert isinstance(self.ws_connection, WebSocketProtocol13)
@@ -65,25 +79,27 @@ class WebSocket(Wire, WebSocketHandler):
         self._publisher = Publisher(self.node)
         self._order = asyncio.Lock()
         self._waiting: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Event()
         self.wire.greet()
         if self.starts:
             self._start(self._subscribe_first())
 
-    def on_message(self, message: str | bytes) -> None:
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
+        """Tornado reads no further frame before what this returns is done."""
         assert self.wire is not None
         try:
             if isinstance(message, bytes):
                 raise ProtocolError("bad-request", "Commands are text frames.")
-            if len(self._waiting) >= MAX_WAITING:
-                raise ProtocolError("rate-limited", "Too many commands wait for their answer.")
             command = parse_command(message)
         except ProtocolError as error:
             ref, channel = (None, None) if isinstance(message, bytes) else ref_of(message)
             self.wire.control(error_event(error, channel=channel, ref=ref))
-            return
+            return None
         match command:
             case Ping():
-                self.wire.control(PING if command.ref is None else encode({"type": "ping", "ref": command.ref}))
+                self.wire.control(PING)
+                if command.ref is not None:
+                    self.wire.control(encode({"type": "ack", "ref": command.ref}))
             case Publish():
                 self._start(self._publish(command))
             case Signal():
@@ -92,6 +108,7 @@ class WebSocket(Wire, WebSocketHandler):
                 self._start(self._subscribe(command))
             case Unsubscribe():
                 self._start(self._unsubscribe(command))
+        return self._until_room() if len(self._waiting) >= MAX_WAITING else None
 
     def on_close(self) -> None:
         if self.wire is not None:
@@ -103,7 +120,16 @@ class WebSocket(Wire, WebSocketHandler):
         """Tasks begin in the order of their commands, so what they do before their first await is in that order too."""
         task = asyncio.ensure_future(work)
         self._waiting.add(task)
-        task.add_done_callback(self._waiting.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._waiting.discard(task)
+        if len(self._waiting) <= MAX_WAITING // 2:
+            self._room.set()
+
+    async def _until_room(self) -> None:
+        self._room.clear()
+        await self._room.wait()
 
     async def _subscribe_first(self) -> None:
         async with self._order:
@@ -140,8 +166,12 @@ class WebSocket(Wire, WebSocketHandler):
 
     async def _unsubscribe(self, command: Unsubscribe) -> None:
         async with self._order:
-            self.wire.attachment.detach(command.channel)
-            self._answer(command.ref, command.channel)
+            try:
+                self.wire.attachment.detach(parse_channel(command.channel))
+            except ProtocolError as error:
+                self._answer(command.ref, command.channel, error)
+            else:
+                self._answer(command.ref, command.channel)
 
     async def _publish(self, command: Publish) -> None:
         try:
@@ -171,12 +201,3 @@ class WebSocket(Wire, WebSocketHandler):
         self.wire.control(error_event(error, channel=command and command.channel, ref=command and command.ref))
         self.wire.end = lambda: self.close(CLOSE_OVERLOADED)
         self.wire.goaway(retry_ms(error))
-
-
-class _Strict(WebSocketProtocol13):
-    """Tornado drops the connection at a frame that breaks RFC 6455; ours says 1002 first (section 7.1.7)."""
-
-    def _abort(self) -> None:
-        if not self.stream.closed():
-            self.close(CLOSE_PROTOCOL_ERROR)
-        super()._abort()

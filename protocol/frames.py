@@ -1,5 +1,6 @@
 """What clients send, typed: the commands of a WebSocket and the bodies of requests."""
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -71,6 +72,7 @@ class _Shape(msgspec.Struct):
 T = TypeVar("T")
 _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 _shapes = msgspec.json.Decoder(_Shape)
+_MISSING = re.compile(r"missing required field `(.+)`")
 _JSON_ERRORS = (msgspec.DecodeError, ValueError, RecursionError)
 
 
@@ -79,7 +81,7 @@ def parse_command(text: str | bytes) -> Command:
     try:
         return _commands.decode(text)
     except msgspec.ValidationError as error:
-        raise ProtocolError("bad-request", str(error)) from error
+        raise _misshapen(error) from error
     except _JSON_ERRORS as error:
         raise ProtocolError("bad-json", _reason(error)) from error
 
@@ -99,8 +101,7 @@ def parse_body(body: bytes | msgspec.Raw, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `$")
-        raise ProtocolError("bad-request", text, field=path.strip("`.") or None) from error
+        raise _misshapen(error) from error
     except _JSON_ERRORS as error:
         raise ProtocolError("bad-json", _reason(error)) from error
 
@@ -111,6 +112,14 @@ def check_message(channel: str, id: str | None, data: bytes | msgspec.Raw) -> by
     if id is not None and not 1 <= len(id) <= MAX_ID_CHARS:
         raise ProtocolError("bad-request", f"An id has 1 to {MAX_ID_CHARS} characters.", field="id")
     return compact(bytes(data))
+
+
+def _misshapen(error: msgspec.ValidationError) -> ProtocolError:
+    """Names the field: msgspec says "… - at `$.path`", and of one that isn't there "… missing required field `name`"."""
+    text, _, path = str(error).partition(" - at `$")
+    missing = _MISSING.search(text)
+    field = ".".join(part for part in (path.strip("`."), missing[1] if missing else "") if part)
+    return ProtocolError("bad-request", text, field=field or None)
 
 
 def _reason(error: Exception) -> str:
