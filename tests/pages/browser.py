@@ -8,6 +8,7 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -91,7 +92,7 @@ class Visitor:
         return str(self.run("return document.activeElement.id"))
 
     def say(self, text: str) -> None:
-        self.find("#text").send_keys(text + "\n")
+        self.find("#text").send_keys(text, Keys.ENTER)
 
     def texts(self) -> list[str]:
         """What the log has, in the order shown."""

@@ -86,6 +86,16 @@ def test_history_loads_on_scrolling_up_and_keeps_the_place(visitor, room):
     assert len(visitor.driver.find_elements("css selector", "#messages .day")) == 1
 
 
+def test_the_list_scrolls_and_not_the_page(visitor, room):
+    publish(visitor.base, room, *[f"line {number}" for number in range(80)])
+    visitor.open_room(room)
+    for width, height in ((1000, 700), (320, 568)):
+        visitor.screen(width, height)
+        assert visitor.run("return document.documentElement.scrollHeight") == height
+        assert visitor.find("#send").rect["y"] + visitor.find("#send").rect["height"] < height
+    assert distance_from_end(visitor) < 2
+
+
 def test_new_messages_wait_below_while_one_reads_above(visitor, room):
     publish(visitor.base, room, *[f"line {number}" for number in range(60)])
     visitor.open_room(room)

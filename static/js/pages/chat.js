@@ -135,6 +135,7 @@
         pages.setText(notice, t('Earlier messages could not be loaded: {reason}', {reason: pages.errorWords(error)}));
         return;
       }
+      pages.setText(notice, '');
       if (timeline.first() !== first) { return; } // the list was replaced or cut meanwhile
       older.setAttribute('data-more', answer.more && answer.messages.length ? 'yes' : 'no');
       var hadFocus = document.activeElement === older; // asked first: a button that is hidden loses it
