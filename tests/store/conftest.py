@@ -26,11 +26,13 @@ from urllib.parse import quote
 
 import pytest
 
+from store import embedded as owner
 from store import mongod
 from store.connect import Connection, connect
 from store.drivers import DRIVERS
 from store.embedded import Embedded
 from store.folder import DataFolder
+from tests.store.owned import connected
 
 
 @pytest.fixture
@@ -83,6 +85,32 @@ def connection(io_loop, mongo_uri, driver) -> Iterator[Connection]:
 def database(connection):
     """The fresh database of `connection`."""
     return connection.database
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Stops by SIGKILL after a moment, since a clean stop takes a second: each start that follows is one after a crash."""
+    monkeypatch.setattr(owner, "STOP_DEADLINE_S", 0.02)
+    monkeypatch.setattr(owner, "LOG_CHECK_S", 0.1)
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory) -> Path:
+    """A folder that a server wrote one document to and left cleanly."""
+    path = tmp_path_factory.mktemp("written")
+
+    async def write() -> None:
+        async with connected(path) as made:
+            await made.database.things.insert_one({"_id": 1})
+
+    asyncio.run(write())
+    return path
+
+
+@pytest.fixture
+def written_folder(written, folder) -> Path:
+    """A copy of `written`, the test's own."""
+    return shutil.copytree(written, folder / "written")
 
 
 class Raw:

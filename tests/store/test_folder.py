@@ -13,6 +13,7 @@ import pytest
 from store import folder as module
 from store.folder import DataFolder
 from store.start_error import StartError
+from tests.store.owned import fill
 
 HOLDER = """
 import fcntl, json, os, socket, sys, time
@@ -31,11 +32,6 @@ def hold(path: Path, *, host: str = "", for_s: float) -> None:
     """Leaves *path* locked for a while by the child of an owner that is dead."""
     path.mkdir(exist_ok=True)
     subprocess.run([sys.executable, "-c", HOLDER, path / "owner", host, str(for_s)], check=True, stdout=subprocess.DEVNULL)
-
-
-def fill(path: Path, size: int) -> None:
-    with open(path / "filler", "wb") as filler:
-        os.posix_fallocate(filler.fileno(), 0, size)
 
 
 def same_folder(socket_path: str, folder: Path) -> bool:
