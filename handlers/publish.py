@@ -44,6 +44,8 @@ class Publish(Base):
         async def one(raw: msgspec.Raw) -> dict[str, object]:
             try:
                 message = parse_body(raw, PublishBody)
+                if message.signal:
+                    raise ProtocolError("bad-request", "A batch stores messages; a signal is sent by itself.", field="signal")
                 return (await publisher.publish(self.user, message.channel, message.id, message.data))._asdict()
             except Refusal as error:
                 return {"error": error.body()}
