@@ -1,5 +1,7 @@
 """GET /v1/history: older messages, page by page."""
 
+import asyncio
+
 from pymongo.errors import PyMongoError
 
 from handlers.base import Base
@@ -10,6 +12,8 @@ from protocol.positions import parse_channel, parse_position
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 50
 ANSWER_BYTES = 1024 * 1024
+READ_S = 3.0
+"""A page takes milliseconds. The driver alone would wait, and try again, for 20 s before a client hears that the log is away."""
 
 
 class History(Base):
@@ -27,8 +31,9 @@ class History(Base):
         if wait_s > 0:
             raise ProtocolError("rate-limited", retry_after_s=wait_s)
         try:
-            messages, more = await self.node.reader.history(channel, position and position.offset, limit, ANSWER_BYTES)
-        except PyMongoError as error:
+            async with asyncio.timeout(READ_S):
+                messages, more = await self.node.reader.history(channel, position and position.offset, limit, ANSWER_BYTES)
+        except (PyMongoError, TimeoutError) as error:
             raise Unavailable() from error
         for key in keys:
             self.node.catch_up.spend(key, sum(len(message.payload) for message in messages))
