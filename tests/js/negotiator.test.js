@@ -1,0 +1,323 @@
+// Which wire a page ends on, how soon, and what it asked the network for, on networks of every kind.
+'use strict';
+const test = require('node:test');
+const assert = require('node:assert');
+const { page, Network } = require('./page.js');
+
+test('a healthy network: one WebSocket, proven, and no other request', () => {
+  const p = page();
+  p.run(30000);
+  assert.strictEqual(p.wire.transport, 'websocket');
+  assert.strictEqual(p.wire.state, 'open');
+  assert.deepStrictEqual(p.net.requests, ['websocket']);
+  assert.deepStrictEqual(p.verdicts(), ['websocket ok']);
+  assert.ok(p.firstMs('subscribed') < 30);
+  assert.deepStrictEqual(p.env.marks, { 'data-anywire-transport': 'websocket', 'data-anywire-state': 'open' });
+});
+
+const FIRST = [
+  // network, transport in the end, first event within ms
+  [{ websocket: 'deny' }, 'sse', 60],
+  [{ websocket: 'swallow' }, 'sse', 350],
+  [{ websocket: 'silent' }, 'sse', 350],
+  [{ websocket: 'deny', sse: 'deny' }, 'long-poll', 80],
+  [{ websocket: 'swallow', sse: 'swallow' }, 'long-poll', 600],
+  [{ websocket: 'deny', sse: 'silent' }, 'long-poll', 350],
+  [{ websocket: 'deny', sse: 'deny', 'long-poll': 'deny' }, 'short-poll', 100],
+  [{ websocket: 'swallow', sse: 'swallow', 'long-poll': 'swallow' }, 'short-poll', 900]
+];
+for (const [policy, transport, mostMs] of FIRST) {
+  test('first contact with ' + JSON.stringify(policy) + ' is by ' + transport, () => {
+    const p = page({ policy });
+    p.say('before');
+    p.run(4000);
+    assert.strictEqual(p.wire.transport, transport);
+    assert.ok(p.firstMs('message') <= mostMs, 'first message after ' + p.firstMs('message'));
+    p.wire.publish('chat:lobby', 'mine', () => {});
+    p.say('after');
+    p.run(5000);
+    assert.deepStrictEqual(p.got.slice().sort(), ['after', 'before', 'mine']);
+  });
+}
+
+test('a hello that slips through, then silence: the next wire takes over, and what was published arrives once', () => {
+  const p = page({ policy: { websocket: 'hello-only' } });
+  p.run(50);
+  assert.strictEqual(p.wire.transport, 'websocket');
+  p.wire.publish('chat:lobby', 'lost at first', () => {});
+  p.run(1300);
+  assert.strictEqual(p.wire.transport, 'sse');
+  p.run(12000);
+  assert.deepStrictEqual(p.got, ['lost at first']);
+  assert.ok(p.verdicts().includes('websocket websocket.silent'));
+});
+
+test('held answers that are cut at once leave short polling; cut later, the hold stays below', () => {
+  const short = page({ policy: { websocket: 'deny', sse: 'deny', 'long-poll': 'cut:300' } });
+  short.run(5000);
+  assert.strictEqual(short.wire.transport, 'short-poll');
+  assert.ok(short.verdicts().includes('long-poll long-poll.cut'));
+
+  const long = page({ policy: { websocket: 'deny', sse: 'deny', 'long-poll': 'cut:4000' } });
+  long.run(60000);
+  assert.strictEqual(long.wire.transport, 'long-poll');
+  const waits = long.net.urls.filter((url) => /long-poll/.test(url)).map((url) => Number(/wait=(\d+)/.exec(url)?.[1]));
+  assert.ok(waits.slice(-5).every((wait) => wait < 4), String(waits));
+});
+
+test('a WebSocket that comes late takes over from the event stream without a loss', () => {
+  const p = page({ policy: { websocket: 'late:1500' } });
+  for (let i = 0; i < 100; i += 1) { p.run(30); p.say(i); }
+  p.run(100);
+  assert.strictEqual(p.wire.transport, 'websocket');
+  assert.deepStrictEqual(p.got, Array.from({ length: 100 }, (_, i) => i));
+  p.run(3000);
+  assert.strictEqual(p.net.open.size, 1);
+});
+
+test('what failed at first is tried again and climbed to', () => {
+  const p = page({ policy: { websocket: 'deny' } });
+  p.run(1000);
+  assert.strictEqual(p.wire.transport, 'sse');
+  p.net.policy.websocket = 'ok';
+  p.run(20000);
+  assert.strictEqual(p.wire.transport, 'websocket');
+  p.run(3000);
+  assert.strictEqual(p.net.open.size, 1);
+});
+
+test('a transport that keeps failing is tried again ever more seldom', () => {
+  const p = page({ policy: { websocket: 'deny' } });
+  p.run(3600000);
+  assert.ok(p.count('websocket') > 5 && p.count('websocket') < 15, String(p.count('websocket')));
+});
+
+test('a forced transport is the only one, even if it fails', () => {
+  const p = page({ search: '?x=1&transport=long-poll' });
+  p.run(3000);
+  assert.strictEqual(p.wire.transport, 'long-poll');
+  assert.strictEqual(p.count('websocket') + p.count('sse') + p.count('short-poll'), 0);
+  const dead = page({ search: '?transport=sse', policy: { sse: 'deny' } });
+  dead.run(20000);
+  assert.strictEqual(dead.count('websocket') + dead.count('long-poll'), 0);
+  assert.strictEqual(dead.wire.state, 'waiting');
+});
+
+test('the page can ask for fewer transports; those that the browser lacks or the operator left out cost nothing', () => {
+  const p = page({ options: { transports: ['sse', 'short-poll'] }, env: { EventSource: undefined } });
+  p.run(1000);
+  assert.strictEqual(p.wire.transport, 'short-poll');
+  assert.deepStrictEqual(p.verdicts(), ['sse sse.unsupported', 'short-poll ok']);
+  const q = page({ env: { offer: { transports: [{ name: 'long-poll' }, { name: 'short-poll' }] } } });
+  q.run(1000);
+  assert.strictEqual(q.wire.transport, 'long-poll');
+  assert.strictEqual(q.count('websocket') + q.count('sse'), 0);
+});
+
+test('offline: everything fails, and it comes back by itself and at once when told', () => {
+  const all = { websocket: 'deny', sse: 'deny', 'long-poll': 'deny', 'short-poll': 'deny', publish: 'deny' };
+  const p = page({ policy: all });
+  p.run(60000);
+  assert.strictEqual(p.wire.state, 'waiting');
+  const tried = p.net.requests.length;
+  assert.ok(tried < 120, String(tried));
+  for (const name of Object.keys(all)) { p.net.policy[name] = 'ok'; }
+  p.env.fire('online');
+  assert.ok(p.until(() => p.wire.state === 'open', 400));
+});
+
+test('a server restart: the wire that worked, alone, and no strike', () => {
+  const p = page();
+  p.run(3000);
+  for (let i = 0; i < 5; i += 1) {
+    for (const name of Object.keys(p.net.policy)) { p.net.policy[name] = 'deny'; }
+    p.net.dropAll();
+    p.run(1500);
+    for (const name of Object.keys(p.net.policy)) { p.net.policy[name] = 'ok'; }
+    assert.ok(p.until(() => p.wire.state === 'open', 5000));
+    p.run(3000);
+    assert.strictEqual(p.wire.transport, 'websocket');
+  }
+  assert.strictEqual(p.count('sse') + p.count('long-poll'), 0);
+});
+
+test('goaway: waits as told, tries the same wire, starts no other', () => {
+  const p = page();
+  p.run(1000);
+  for (const connection of p.net.open) { connection.send({ type: 'goaway', retry: 1500, reconnect: true }); }
+  p.run(100);
+  assert.strictEqual(p.wire.state, 'waiting');
+  p.run(1300);
+  assert.strictEqual(p.wire.state, 'waiting');
+  p.run(300);
+  assert.strictEqual(p.wire.state, 'open');
+  assert.deepStrictEqual(p.net.requests, ['websocket', 'websocket']);
+  for (const connection of p.net.open) { connection.send({ type: 'goaway', retry: 0, reconnect: false }); }
+  p.run(60000);
+  assert.strictEqual(p.wire.state, 'closed');
+  assert.strictEqual(p.net.requests.length, 2);
+});
+
+test('503 with Retry-After is honoured, and is no reason for another wire', () => {
+  const p = page({ search: '?transport=long-poll' });
+  p.run(3000);
+  p.net.retryAfter = 7;
+  p.net.policy['long-poll'] = 'status:503';
+  p.net.dropAll();
+  p.run(3000);
+  const before = p.net.requests.length;
+  p.run(3500);
+  assert.strictEqual(p.net.requests.length, before);
+  p.net.policy['long-poll'] = 'ok';
+  p.run(4000);
+  assert.strictEqual(p.wire.state, 'open');
+
+  const q = page();
+  q.run(3000);
+  q.net.retryAfter = 5;
+  q.net.policy.websocket = q.net.policy['short-poll'] = 'status:503';
+  q.net.dropAll();
+  q.run(4500);
+  assert.deepStrictEqual(q.net.requests, ['websocket', 'websocket', 'short-poll']); // the reason was asked for once
+  assert.strictEqual(q.wire.state, 'waiting');
+});
+
+test('a wire that opens and dies within seconds is left after three tries, and retried later', () => {
+  const p = page({ policy: { websocket: 'cut:300' } });
+  let said = 0;
+  p.until(() => { p.say(said); said += 1; return false; }, 3000);
+  assert.strictEqual(p.wire.transport, 'sse');
+  assert.ok(p.verdicts().includes('websocket websocket.flapping'));
+  p.run(56000);
+  assert.ok(p.count('websocket') <= 4, String(p.count('websocket')));
+  p.run(120000);
+  assert.ok(p.count('websocket') > 3);
+  assert.deepStrictEqual(p.got, Array.from({ length: said }, (_, i) => i));
+});
+
+test('a wire that is only cut when idle gets a quicker heartbeat', () => {
+  const p = page({ options: { transports: ['websocket'] } });
+  p.run(2000);
+  p.net.dropAll();
+  p.run(2150);
+  p.net.dropAll();
+  p.run(1000);
+  const beats = p.net.urls.map((url) => Number(/heartbeat=(\d+)/.exec(url)?.[1] || 0));
+  assert.deepStrictEqual(beats.slice(0, 2), [0, 0]);
+  assert.ok(beats[2] >= 900 && beats[2] <= 1100, String(beats));
+});
+
+test('a frozen wire is dead after one and a half heartbeats', () => {
+  const p = page({ policy: { websocket: 'freeze:2000' } });
+  p.run(2500);
+  p.net.policy.websocket = 'ok';
+  p.say('unheard');
+  p.run(15000);
+  assert.deepStrictEqual(p.got, []);
+  p.run(7000);
+  assert.deepStrictEqual(p.got, ['unheard']);
+  assert.deepStrictEqual(p.verdicts(), ['websocket websocket.silent', 'websocket ok']);
+});
+
+test('a publish without an answer finds a dead wire much sooner, and another one carries it', () => {
+  const p = page({ policy: { websocket: 'freeze:2000' } });
+  const acks = [];
+  p.run(3000);
+  p.wire.publish('chat:lobby', 'hello', (error) => { acks.push(error); });
+  p.run(4600);
+  assert.deepStrictEqual(acks, [null]);
+  assert.deepStrictEqual(p.got, ['hello']);
+  assert.strictEqual(p.wire.transport, 'sse');
+});
+
+test('after sleep a fresh wire stands beside the old one at once', () => {
+  const p = page({ policy: { websocket: 'freeze:2000' } });
+  p.run(5000);
+  p.net.policy.websocket = 'ok';
+  p.say('while asleep');
+  p.clock.skippedMs += 300000;
+  p.run(2100);
+  assert.deepStrictEqual(p.got, ['while asleep']);
+  p.run(15000);
+  assert.strictEqual(p.net.open.size, 1);
+});
+
+test('being looked at again probes the wire; a live one stays', () => {
+  const p = page();
+  p.run(5000);
+  p.env.fire('visibilitychange');
+  p.run(5000);
+  assert.deepStrictEqual(p.net.requests, ['websocket']);
+  p.net.policy.websocket = 'freeze:0';
+});
+
+test('the back-forward cache: wires are closed on the way in and opened on the way back', () => {
+  const p = page();
+  p.run(3000);
+  p.env.fire('pagehide');
+  assert.strictEqual(p.net.open.size, 0);
+  p.say('meanwhile');
+  p.run(60000);
+  assert.strictEqual(p.net.requests.length, 1);
+  p.env.fire('pageshow', { persisted: true });
+  p.run(100);
+  assert.deepStrictEqual(p.got, ['meanwhile']);
+});
+
+test('what worked is remembered for a day and tried first; the better one is still looked for', () => {
+  const first = page({ policy: { websocket: 'swallow' } });
+  first.run(3000);
+  first.wire.close();
+  const second = page({ policy: { websocket: 'swallow' }, kept: first.env });
+  second.run(200);
+  assert.deepStrictEqual(second.net.requests, ['sse']);
+  second.net.policy.websocket = 'ok';
+  second.run(20000);
+  assert.strictEqual(second.wire.transport, 'websocket');
+  const none = page({ policy: { websocket: 'swallow' }, kept: first.env, options: { remember: false } });
+  none.run(200);
+  assert.deepStrictEqual(none.net.requests, ['websocket']);
+});
+
+test('a box that answers everything with its login page is named', () => {
+  const p = page({ policy: { websocket: 'deny', sse: 'deny', 'long-poll': 'page', 'short-poll': 'page' } });
+  p.run(500);
+  assert.ok(p.verdicts().includes('long-poll long-poll.captive-portal'), String(p.verdicts()));
+  assert.strictEqual(p.wire.state, 'waiting');
+});
+
+test('a boot cookie goes before the first contact of a visitor without identity, and only then', () => {
+  const p = page();
+  p.run(100);
+  assert.match(p.env.cookies, /^anywire_boot=[0-9a-f]{32};max-age=60;path=\/;samesite=lax/);
+  assert.deepStrictEqual(p.wire.user, { id: 'u_1', name: 'Guest' });
+  const known = page({ env: { offer: { user: { id: 'u_1', name: 'Guest' } } } });
+  known.run(100);
+  assert.strictEqual(known.env.cookies, '');
+});
+
+test('another host: its identity is fetched before the wires start', () => {
+  const network = new Network(new (require('./fake-env.js').Clock)());
+  const p = page({ network, clock: network.clock, env: { resolve: () => 'https://other.example/live/' } });
+  p.run(100);
+  assert.match(network.urls[0], /^https:\/\/other\.example\/live\/v1\/negotiate\?_=/);
+  assert.strictEqual(p.env.cookies, '');
+});
+
+test('a failure is reported once, a healthy start is not', () => {
+  const p = page({ policy: { websocket: 'deny' } });
+  p.run(40000);
+  assert.strictEqual(p.net.reported.transport, 'sse');
+  assert.strictEqual(p.net.urls.filter((url) => /report/.test(url)).length, 1);
+});
+
+test('a token function is called before the first contact and again when its token has expired', () => {
+  const tokens = ['one', 'two'];
+  const p = page({ options: { token: (done) => { done(tokens.shift()); } } });
+  p.run(100);
+  assert.match(p.net.urls[0], /token=one/);
+  for (const connection of p.net.open) { connection.send({ type: 'error', code: 'token-expired', message: '' }); }
+  p.run(100);
+  assert.match(p.net.urls[1], /token=two/);
+  assert.strictEqual(p.wire.state, 'open');
+});
