@@ -6,6 +6,7 @@ Invariant: `messages` are contiguous and the last one has offset `head`; `head` 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from protocol.message import Message
@@ -42,6 +43,12 @@ class ChannelLog:
     @property
     def has_hole(self) -> bool:
         return self.head is not None and self.heard > self.head
+
+    def begin(self, head: int, newest: Sequence[Message]) -> None:
+        """The first thing known: *head*, and perhaps the *newest* messages, which end there."""
+        self.head = head
+        self.messages = list(newest)
+        self.size_bytes = sum(len(message.payload) + MESSAGE_OVERHEAD_BYTES for message in newest)
 
     def append(self, messages: list[Message]) -> list[Message]:
         """Takes what follows head, and returns it; repeats are dropped, what lies beyond a hole is only heard of."""

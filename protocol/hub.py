@@ -7,7 +7,7 @@ until `fill` has brought what is missing.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from protocol.channel import ChannelLog
 from protocol.message import Message
@@ -63,12 +63,13 @@ class Hub:
         """The channels that somebody follows."""
         return [log.name for log in self._logs.values() if log.subscriptions]
 
-    def learn(self, channel: str, head: int) -> ChannelLog:
-        """The log's primary said that *head* is the newest offset."""
+    def learn(self, channel: str, head: int, newest: Sequence[Message] = ()) -> ChannelLog:
+        """The log's primary said that *head* is the newest offset; *newest* are its last messages, contiguous, if they were read too."""
         log = self.log(channel)
         log.heard = max(log.heard, head)
         if log.head is None:
-            log.head = head
+            log.begin(head, newest)
+            self._size_bytes += log.size_bytes
         if log.has_hole:
             self._fill(channel)
         return log

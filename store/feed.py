@@ -11,13 +11,15 @@ from pymongo.errors import PyMongoError
 from protocol.channel import ChannelLog
 from protocol.codes import Unavailable
 from protocol.hub import Hub
-from protocol.positions import Start
+from protocol.positions import Position, Start
 from protocol.resume import Bounds, Resolution, resolve
 from protocol.session import Page, Read
 from store.reader import Reader
 
 HOLE_MESSAGES = 2000
 """A larger hole isn't filled in memory: whoever follows reads the log at his own pace."""
+FIRST_BYTES = 32 * 1024
+"""Of the newest messages, read with a channel's head: a page of chat that most who come will ask for."""
 CONFIRM_S = 2.0
 """PROTOCOL section 3: what can't be confirmed within 2 s is answered by 503."""
 RETRY_S = 0.2
@@ -40,11 +42,11 @@ class Feed:
             async with asyncio.timeout(CONFIRM_S):
                 log = self._hub.log(channel)
                 if log.head is None:
-                    head = await self._reader.head(channel)
-                    log = self._hub.learn(channel, head)
+                    log = self._hub.learn(channel, *await self._reader.newest(channel, FIRST_BYTES))
                 resolution = resolve(start, self._hub.epoch, log)
                 if resolution is None:
-                    bounds = await self._reader.bounds(channel)
+                    ahead = isinstance(start, Position) and start.epoch == self._hub.epoch and start.offset > (log.head or 0)
+                    bounds = await self._reader.bounds(channel, confirmed=ahead)
                     log = await self._catch_up(channel, bounds)
                     resolution = resolve(start, self._hub.epoch, log, bounds)
                     assert resolution is not None

@@ -68,24 +68,45 @@ class Reader:
             raise Unavailable("The log is behind what was delivered from it.")
         return Page(messages, bounds)
 
-    async def head(self, channel: str, *, confirmed: bool = False) -> int:
-        """The newest offset, 0 in an empty channel. *confirmed* makes the primary prove that it still is it. Raises PyMongoError."""
-        log = self._confirmed if confirmed else self.log
-        options = {"max_time_ms": CONFIRM_MS} if confirmed else {}
-        newest = await log.find_one(chunk_range(channel, self.epoch, -1), {"n": 1}, sort=[("_id", -1)], **options)
-        if newest is not None:
-            return int(newest["_id"]["o"] + newest["n"] - 1)
-        tombstone = await self._channels.find_one({"_id": channel, "e": self.epoch}, {"head": 1})
-        return int(tombstone["head"]) if tombstone else 0
+    async def newest(self, channel: str, max_bytes: int) -> tuple[int, list[Message]]:
+        """The newest offset (0 in an empty channel), and about *max_bytes* of the messages that end there. Raises PyMongoError."""
+        messages: list[Message] = []
+        size = 0
+        cursor = self.log.find(chunk_range(channel, self.epoch, -1), sort=[("_id", -1)], batch_size=10)
+        try:
+            async for document in cursor:
+                chunk = decode_chunk(document)
+                size += sum(len(message.payload) for message in chunk.messages)
+                if messages and (size > max_bytes or chunk.last + 1 != messages[0].offset):
+                    break
+                messages = chunk.messages + messages
+        finally:
+            await cursor.close()
+        return messages[-1].offset if messages else await self.head(channel), messages
 
-    async def bounds(self, channel: str) -> Bounds:
-        """Head and floor, confirmed by the primary. Raises PyMongoError."""
-        head = await self.head(channel, confirmed=True)
-        tombstone = await self._channels.find_one({"_id": channel, "e": self.epoch}, {"floor": 1})
-        floor = int(tombstone["floor"]) if tombstone else 0
+    async def head(self, channel: str) -> int:
+        """The newest offset, 0 in an empty channel. Raises PyMongoError."""
+        newest = await self.log.find_one(chunk_range(channel, self.epoch, -1), {"n": 1}, sort=[("_id", -1)])
+        return _last(newest) if newest is not None else await self._tombstone(channel, "head")
+
+    async def bounds(self, channel: str, *, confirmed: bool = False) -> Bounds:
+        """Head and floor. *confirmed* makes the primary prove that it still is it, which takes some 100 ms. Raises PyMongoError."""
+        if confirmed:
+            newest = await self._confirmed.find_one(
+                chunk_range(channel, self.epoch, -1), {"n": 1}, sort=[("_id", -1)], max_time_ms=CONFIRM_MS
+            )
+            head = _last(newest) if newest is not None else await self._tombstone(channel, "head")
+        else:
+            head = await self.head(channel)
+        floor = await self._tombstone(channel, "floor")
         oldest = await self.log.find_one(chunk_range(channel, self.epoch, -1), {"n": 1}, sort=[("_id", 1)])
         first = int(oldest["_id"]["o"]) if oldest is not None else head + 1
         return Bounds(head, max(floor, first - 1))
+
+    async def _tombstone(self, channel: str, field: str) -> int:
+        """What trimming left behind: the `floor` or the `head`, 0 where it was never there."""
+        entry = await self._channels.find_one({"_id": channel, "e": self.epoch}, {field: 1})
+        return int(entry[field]) if entry is not None else 0
 
     async def history(self, channel: str, before: int | None, limit: int, max_bytes: int) -> tuple[list[Message], bool]:
         """Up to *limit* messages below offset *before* (None: the newest), oldest first, and whether there are older ones kept.
@@ -95,8 +116,7 @@ class Reader:
         below = 2**63 - 1 if before is None else before
         newest_first: list[Message] = []
         size = 0
-        floor = await self._channels.find_one({"_id": channel, "e": self.epoch}, {"floor": 1})
-        floor_offset = int(floor["floor"]) if floor else 0
+        floor = await self._tombstone(channel, "floor")
         cursor = self.log.find(chunk_range(channel, self.epoch, -1, Int64(below)), sort=[("_id", -1)], batch_size=10)
         try:
             async for document in cursor:
@@ -105,9 +125,13 @@ class Reader:
                         continue
                     size += len(message.payload)
                     full = len(newest_first) == limit or (newest_first and size > max_bytes)
-                    if full or message.offset <= floor_offset:
-                        return newest_first[::-1], message.offset > floor_offset
+                    if full or message.offset <= floor:
+                        return newest_first[::-1], message.offset > floor
                     newest_first.append(message)
         finally:
             await cursor.close()
         return newest_first[::-1], False
+
+
+def _last(document: Any) -> int:
+    return int(document["_id"]["o"] + document["n"] - 1)
