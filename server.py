@@ -33,9 +33,15 @@ MAX_HEADER_BYTES = 32 * 1024
 """A query of 8 KB, cookies and a Last-Event-ID."""
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """What is read before it is refused with an answer; handlers keep far less of it."""
+IDLE_S = 120.0
+"""How long a connection may send no request, or a request no headers."""
+BODY_S = 60.0
+"""How long a body may take to arrive."""
 FREE_BYTES = 200 * 1024 * 1024
 """Below this much free disk nothing more is taken: mongod aborts when there is none left."""
 DISK_EVERY_S = 2.0
+LAST_ANSWERS_S = 0.05
+"""For the receipts of the last messages to leave."""
 PR_SET_PDEATHSIG = 1
 
 logger = logging.getLogger("anywire")
@@ -52,14 +58,22 @@ async def serve(settings: Settings) -> None:
         connection = await connect(uri=settings.mongodb_uri, data=settings.data, driver=settings.mongo_driver)
         started.push_async_callback(connection.close)
         node = await _node(settings, connection, started)
-        server = tornado.httpserver.HTTPServer(application(node), max_header_size=MAX_HEADER_BYTES, max_body_size=MAX_BODY_BYTES)
+        server = tornado.httpserver.HTTPServer(
+            application(node),
+            max_header_size=MAX_HEADER_BYTES,
+            max_body_size=MAX_BODY_BYTES,
+            idle_connection_timeout=IDLE_S,
+            body_timeout=BODY_S,
+        )
         server.add_sockets(sockets)
         host, port = sockets[0].getsockname()[:2]
         print(f"Anywire is ready at http://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
         await stop.wait()
         logger.info("stopping")
+        await node.drain()  # who still comes is told to try elsewhere
         server.stop()
-        await node.drain()
+        await node.log.close()
+        await asyncio.sleep(LAST_ANSWERS_S)
         await server.close_all_connections()
 
 

@@ -55,7 +55,6 @@ class Settings(BaseSettings):
 
     api_key: str | None = Field(None, min_length=16, description="Lets a backend publish anywhere.")
     secret: str | None = Field(None, min_length=16, description="Signs the cookies; unset: made once and kept in the database.")
-    token_key: str | None = Field(None, min_length=16, description="Checks the tokens (JWT, HS256) of your own site.")
     origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="Other origins whose pages may use this server, comma-separated.")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.0/8", "::1/128"), description="Addresses whose X-Forwarded headers are believed, comma-separated."

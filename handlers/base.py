@@ -152,6 +152,7 @@ class Base(tornado.web.RequestHandler):
             self.set_header("Retry-After", str(max(1, math.ceil(error.retry_after_s))))
         if error.status == 401:
             self.set_header("WWW-Authenticate", "Bearer")
+        self.node.metrics.refused.labels(error.code).inc()
         self.refuse(error)
 
     def refuse(self, error: Refusal) -> None:

@@ -10,7 +10,6 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.connections = Gauge("anywire_connections", "Open connections and held polls", ["transport"], registry=self.registry)
-        self.published = Counter("anywire_published", "Messages stored", registry=self.registry)
         self.delivered = Gauge("anywire_delivered", "Messages pushed to live connections since the start", registry=self.registry)
         self.refused = Counter("anywire_refused", "Requests and commands refused", ["code"], registry=self.registry)
         self.publish_s = Histogram("anywire_publish_seconds", "From a publish to its receipt", registry=self.registry)

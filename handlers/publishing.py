@@ -36,7 +36,8 @@ class Publisher:
         try:
             if not user.backend:
                 self._node.publishes.take(user.id)
-            return await self._node.log.append(channel, user.public(), id, checked)
+            with self._node.metrics.publish_s.time():
+                return await self._node.log.append(channel, user.public(), id, checked)
         except Refusal as error:
             if id is not None and error.retry_after_s is not None:
                 self._refused.setdefault(channel, id)

@@ -4,7 +4,7 @@ import asyncio
 import random
 
 from handlers.stream_wire import StreamWire
-from handlers.wire import PING, Located, Wire, error_event, heartbeat_s, locate, retry_ms
+from handlers.wire import PING, Located, Wire, heartbeat_s, locate, retry_ms
 from protocol.codes import ProtocolError, Unavailable
 from protocol.message import sse_block
 from protocol.positions import Position, Start
@@ -60,7 +60,7 @@ class Sse(Wire):
         try:
             located, errors = await locate(self.node, self.user, starts)
         except Unavailable as error:
-            wire.control(error_event(error))
+            wire.refuse(error)
             wire.goaway(retry_ms(error))
             return
         if wire.closed:

@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable
 from tornado.iostream import IOStream, StreamClosedError
 
 from handlers.node import Node, connection_id
-from handlers.wire import PING, Located, goaway, hello
+from handlers.wire import PING, Located, error_event, goaway, hello
 from negotiation.identity import User
-from protocol.codes import Unavailable
+from protocol.codes import Refusal, Unavailable
+from protocol.frames import Ref
 from protocol.message import Message
 from protocol.session import Attachment, Item, Read, Subscription
 
@@ -69,6 +70,7 @@ class StreamWire:
         self._beat = self._loop.call_later(heartbeat_s, self._heartbeat)
         self._reason = "the client left"
         node.enter(self)
+        logger.info("%s %s came", transport, self.id)
         stream.max_buffer_size = MAX_CLIENT_BYTES
         _notice_dead_peers(stream.socket)
 
@@ -115,6 +117,11 @@ class StreamWire:
         """Sends an event that answers this client: it isn't dropped, since what asks for answers is bounded."""
         if not self._stream.closed():
             self._send(self._encode_control(payload))
+
+    def refuse(self, error: Refusal, *, channel: str | None = None, ref: Ref = None, id: str | None = None) -> None:
+        """Answers what can't be done."""
+        self._node.metrics.refused.labels(error.code).inc()
+        self.control(error_event(error, channel=channel, ref=ref, id=id))
 
     def attach(self, located: Located) -> None:
         self.attachment.attach(located.log, located.resolution)

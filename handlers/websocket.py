@@ -12,7 +12,7 @@ from handlers.base import encode
 from handlers.publishing import Publisher
 from handlers.rfc6455 import StrictProtocol
 from handlers.stream_wire import StreamWire
-from handlers.wire import PING, Wire, error_event, heartbeat_s, locate, retry_ms
+from handlers.wire import PING, Wire, heartbeat_s, locate, retry_ms
 from negotiation.offer import MAX_CHANNELS
 from protocol.codes import CLOSE_OVERLOADED, CLOSE_RESTARTING, ProtocolError, Refusal, Unavailable
 from protocol.frames import Ping, Publish, Ref, Signal, Subscribe, Unsubscribe, parse_command, ref_of
@@ -93,7 +93,7 @@ class WebSocket(Wire, WebSocketHandler):
             command = parse_command(message)
         except ProtocolError as error:
             ref, channel = (None, None) if isinstance(message, bytes) else ref_of(message)
-            self.wire.control(error_event(error, channel=channel, ref=ref))
+            self.wire.refuse(error, channel=channel, ref=ref)
             return None
         match command:
             case Ping():
@@ -192,12 +192,12 @@ class WebSocket(Wire, WebSocketHandler):
 
     def _answer(self, ref: Ref, channel: str, error: Refusal | None = None, id: str | None = None) -> None:
         if error is not None:
-            self.wire.control(error_event(error, channel=channel, ref=ref, id=id))
+            self.wire.refuse(error, channel=channel, ref=ref, id=id)
         elif ref is not None:
             self.wire.control(encode({"type": "ack", "ref": ref, "channel": channel}))
 
     def _give_up(self, error: Unavailable, command: Subscribe | None = None) -> None:
         """The log is away: this client does better to come again than to wait on a wire that follows nothing."""
-        self.wire.control(error_event(error, channel=command and command.channel, ref=command and command.ref))
+        self.wire.refuse(error, channel=command and command.channel, ref=command and command.ref)
         self.wire.end = lambda: self.close(CLOSE_OVERLOADED)
         self.wire.goaway(retry_ms(error))
