@@ -3,6 +3,7 @@
 import hmac
 import logging
 import math
+from asyncio import Future
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,6 +20,8 @@ from protocol.message import Message
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """Of an ordinary request; what comes beyond it is read and dropped, so that the sender gets an answer."""
+MAX_UNREAD_BYTES = 64 * 1024 * 1024
+"""A longer body isn't even read to be polite."""
 _BY_STATUS = {400: "bad-request", 403: "forbidden", 404: "not-found", 405: "method-not-allowed"}
 _FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
 
@@ -39,6 +42,7 @@ class Base(tornado.web.RequestHandler):
     def initialize(self) -> None:
         self._body = bytearray()
         self._body_bytes = 0
+        self._waits_for_body = True
 
     def set_default_headers(self) -> None:
         self.set_header("Server", SERVER)
@@ -48,6 +52,7 @@ class Base(tornado.web.RequestHandler):
             self.set_header(name, value)
 
     async def prepare(self) -> None:
+        self._check_length()
         self.outside = outside(self.request, self.node)
         self._check_origin_header()
         if self.request.method == "OPTIONS":
@@ -98,6 +103,24 @@ class Base(tornado.web.RequestHandler):
         )
 
     # the body
+
+    def _check_length(self) -> None:
+        announced = self.request.headers.get("Content-Length", "")
+        if announced.isdigit() and int(announced) > MAX_UNREAD_BYTES:
+            self.request.connection.set_max_body_size(int(announced))  # or Tornado says 400, without a word, itself
+            self._waits_for_body = False
+            raise ProtocolError("too-large", f"A body takes at most {self.max_body_bytes} bytes.")
+
+    def finish(self, chunk: Any = None) -> "Future[None]":
+        """Not before the request has been read: ending the connection on unread bytes sends a RST, which takes the answer back
+        before the client has seen why it was refused (RFC 9112 section 9.6)."""
+        body: Future[None] = self.request._body_future  # where Tornado waits for it, too
+        if body.done() or not self._waits_for_body:
+            return super().finish(chunk)
+        if chunk is not None:
+            self.write(chunk)
+        body.add_done_callback(lambda _: self._finished or super(Base, self).finish())
+        return body
 
     def data_received(self, chunk: bytes) -> None:
         self._body_bytes += len(chunk)
