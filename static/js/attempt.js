@@ -113,7 +113,7 @@
       } else if (ev.type === 'ping') {
         proven();
       } else if (ev.type === 'goaway') {
-        end({why: 'draining', isAlive: true, retryMs: ev.retry, isFinal: ev.reconnect === false});
+        end({why: 'draining', isAlive: true, retryMs: ev.retry, isFinal: ev.reconnect === false, error: {code: 'goaway'}});
       } else {
         return hooks.event(a, ev);
       }
@@ -141,7 +141,7 @@
     function proven() {
       if (a.isProven || isOver || !a.isHello) { return; }
       phase('proven');
-      if (wire.ping && !wasProven) { server.rttMs = ((server.rttMs || a.ageMs()) + a.ageMs()) / 2; }
+      if (wire.ping && !wasProven) { server.rttMs = a.ageMs(); }
       a.isProven = wasProven = true;
       a.isOverdue = false;
       record.verdict = 'ok';

@@ -4,6 +4,7 @@
 
   var MAX_ATTEMPTS = 50; // kept for people to read
   var RETRY_MS = 1000;
+  var MAX_BYTES = 65536; // of one message; a text has at least as many bytes as characters
 
   // Whatever the page asks for by itself ends here: callback(error, body).
   function answerTo(callback) {
@@ -36,8 +37,8 @@
     // --- what the page sees
 
     function show() {
-      env.mark('data-anywire-transport', wire.transport);
-      env.mark('data-anywire-state', wire.state);
+      env.mark('transport', wire.transport);
+      env.mark('state', wire.state);
     }
 
     function setState(state) {
@@ -61,7 +62,17 @@
       emitter.emit('attempt', record);
     }
 
-    function fail(error) { emitter.emit('error', error); }
+    /** Tells the page, unless another token helps. */
+    function fail(error) {
+      server.renewToken(function (isNew) {
+        if (isNew) {
+          subscriptions.allowAgain();
+          negotiator.restart();
+        } else {
+          emitter.emit('error', error);
+        }
+      }, error);
+    }
 
     // Which transports there are: those that the page wants, the browser has and the server offers.
     function choose() {
@@ -74,7 +85,7 @@
         note({transport: name, startedMs: server.sinceMs(), phases: {}, verdict: name + (isSupported ? '.disabled' : '.unsupported')});
         return false;
       });
-      if (!names.length) { fail({code: 'no-transport', message: 'There is no transport left: ' + wanted}); }
+      if (!names.length) { fail({code: 'no-transport', message: String(wanted)}); }
     }
 
     // --- from the wires
@@ -83,7 +94,7 @@
       var word = 'deliver';
       var current;
       if (event.code === 'token-expired') {
-        renewToken(event);
+        fail(event);
       } else if (event.ref) {
         publisher.answer(event);
       } else {
@@ -104,17 +115,6 @@
         fail(event);
         env.soon(sync);
       }
-    }
-
-    function renewToken(error) {
-      server.renewToken(function (isNew) {
-        if (isNew) {
-          subscriptions.allowAgain();
-          negotiator.restart();
-        } else {
-          fail(error);
-        }
-      });
     }
 
     negotiator = anywire.negotiator(env, server, {
@@ -147,10 +147,7 @@
       },
       event: onEvent,
       attempt: function (a) { note(a.record); },
-      denied: function (reason) {
-        if (reason.code === 'token-expired') { renewToken(reason); } else { fail(reason); }
-      },
-      end: fail
+      denied: fail
     });
 
     publisher = anywire.publisher(env, outbox, server, {
@@ -188,15 +185,13 @@
       }
     }
 
-    function rest() {
-      outbox.save();
-      isAway = true;
-      negotiator.stop('waiting');
-    }
-
     unlisten = anywire.wake(env, {
       wake: negotiator.wake,
-      hide: rest,
+      hide: function () {
+        isAway = true;
+        outbox.save();
+        negotiator.stop('waiting');
+      },
       show: function () {
         isAway = false;
         sync();
@@ -228,22 +223,23 @@
      * where there are promises.
      */
     wire.publish = function (channel, data, callback) {
-      var encoded = anywire.encode(data);
-      var promise;
+      var json;
+      function done(error, receipt) { if (callback) { emitter.call(callback, error, receipt); } }
       if (!callback && env.Promise) {
-        promise = new env.Promise(function (resolve, reject) {
-          callback = function (error, receipt) { if (error) { reject(error); } else { resolve(receipt); } };
+        return new env.Promise(function (resolve, reject) {
+          wire.publish(channel, data, function (error, receipt) { if (error) { reject(error); } else { resolve(receipt); } });
         });
       }
-      function done(error, receipt) { if (callback) { emitter.call(callback, error, receipt); } }
-      if (encoded.error) {
-        done(encoded.error);
+      // What the server would refuse for ever must not block what follows; it counts the bytes exactly.
+      try { json = JSON.stringify(data); } catch (cycle) { /* as with a function: no JSON */ }
+      if (!json || json.length > MAX_BYTES) {
+        done({code: json ? 'too-large' : 'bad-data', message: 'JSON of at most 64 KiB is wanted.'});
       } else {
-        outbox.add(channel, encoded.text, done);
+        outbox.add(channel, json, done);
         prepare();
         publisher.flush();
       }
-      return promise;
+      return undefined;
     };
 
     /** Tells *data* to whoever follows *channel* right now; never kept, may be lost. */

@@ -6,7 +6,6 @@
 
   anywire.env = function (window) {
     var document = window.document;
-    var location = window.location;
     var performance = window.performance;
     var crypto = window.crypto || window.msCrypto;
 
@@ -22,8 +21,7 @@
       Promise: window.Promise,
       local: storage('localStorage'),
       session: storage('sessionStorage'),
-      search: String(location.search),
-      origin: location.protocol + '//' + location.host,
+      search: String(window.location.search),
       random: Math.random,
 
       setTimeout: function (fn, ms) { return window.setTimeout(fn, ms); },
@@ -41,10 +39,10 @@
 
       // 128 random bits as 32 hexadecimal digits.
       id: function () {
-        var bytes = crypto && window.Uint8Array ? crypto.getRandomValues(new window.Uint8Array(16)) : [];
+        var bytes = crypto && crypto.getRandomValues(new window.Uint8Array(16));
         var text = '';
         while (text.length < 32) {
-          text += (256 + (bytes.length ? bytes[text.length / 2] : Math.floor(Math.random() * 256))).toString(16).slice(1);
+          text += (256 + (bytes ? bytes[text.length / 2] : Math.random() * 256)).toString(16).slice(1, 3);
         }
         return text;
       },
@@ -66,10 +64,8 @@
       setCookie: function (text) {
         try { document.cookie = text; } catch (sandboxed) { /* as above */ }
       },
-      mark: function (name, value) {
-        var root = document.documentElement;
-        if (value) { root.setAttribute(name, value); } else { root.removeAttribute(name); }
-      },
+      // On <html>, for style sheets and tests.
+      mark: function (name, value) { document.documentElement.setAttribute('data-anywire-' + name, value); },
       isHidden: function () { return !!document.hidden; },
 
       // A round trip to this server as the page's own loading saw it, or 0: known before the first wire is.
@@ -78,24 +74,18 @@
         return timing ? Math.max(0, timing.connectEnd - timing.connectStart) : 0;
       },
 
-      /** Listens to an event of the window and of the document; returns how to stop. */
-      listen: function (name, fn) {
-        anywire.each([window, document], function (target) {
-          if (target.addEventListener) {
-            target.addEventListener(name, fn, false);
-          } else if (target.attachEvent) {
-            target.attachEvent('on' + name, fn);
-          }
-        });
-        return function () {
+      /** Calls fn(name, event) for the events of the window and the document that are named, for as long as the page lives. */
+      listen: function (names, fn) {
+        anywire.each(names, function (name) {
           anywire.each([window, document], function (target) {
-            if (target.removeEventListener) {
-              target.removeEventListener(name, fn, false);
-            } else if (target.detachEvent) {
-              target.detachEvent('on' + name, fn);
+            function heard(event) { fn(name, event); }
+            if (target.addEventListener) {
+              target.addEventListener(name, heard, false);
+            } else if (target.attachEvent) {
+              target.attachEvent('on' + name, heard);
             }
           });
-        };
+        });
       }
     };
   };

@@ -16,7 +16,7 @@
 
   /**
    * hooks: names() in order of preference, remembered() or '', boot(), state(word), use(a), event(a, event, isInUse) → word
-   * of positions.js, hello(a, event), proven(a), attempt(a), denied(reason), end(reason).
+   * of positions.js, hello(a, event), proven(a), attempt(a), denied(error).
    */
   anywire.negotiator = function (env, server, hooks) {
     var timers = anywire.timers(env);
@@ -88,9 +88,7 @@
       hooks.state('waiting');
     }
 
-    function waitAsTold(reason) {
-      wait(reason.retryMs === undefined ? PATIENCE_MS * (0.5 + env.random()) : reason.retryMs, true);
-    }
+    function waitAsTold(reason) { wait(reason.retryMs || PATIENCE_MS * (0.5 + env.random()), true); }
 
     function backOff() {
       failures += 1;
@@ -150,10 +148,8 @@
     function grade(a) { return (a.isProven ? 200 : a.isOverdue ? 0 : 100) - a.rank; }
 
     function settle() {
-      var best = null;
-      anywire.each(live, function (a) {
-        if (a.isHello && (!best || grade(a) > grade(best) || (a === current && grade(a) === grade(best)))) { best = a; }
-      });
+      var best = current;
+      anywire.each(live, function (a) { if (a.isHello && (!best || grade(a) > grade(best))) { best = a; } });
       if (best && best !== current) { use(best); }
       if (!best || best.isOverdue) { return; }
       timers.disarm('stagger');
@@ -217,7 +213,7 @@
       if (a === current) { current = null; }
       if (reason.isFinal) {
         stop('closed');
-        hooks.end(reason);
+        hooks.denied(reason.error);
         return;
       }
       if (!reason.isAlive) {
@@ -270,9 +266,7 @@
     }
 
     function failed(a, reason) {
-      if (reason.why === 'forbidden') {
-        denied(a, reason);
-      } else if (!isAlone && queue.length) {
+      if (!isAlone && queue.length && reason.why !== 'forbidden') {
         next();
       } else if (reason.isHidden && !live.length) {
         server.ask(function (answer) { if (!isStopped && !current) { answered(a, answer); } });
@@ -286,20 +280,16 @@
       if (reason.isAlive) {
         waitAsTold(reason);
       } else if (reason.why === 'forbidden') {
-        denied(a, reason);
+        verdict(a, reason.why);
+        failures = MANY; // only somebody's action changes it
+        backOff();
+        hooks.denied(reason.error);
       } else if (isAlone && !reason.isNetwork && !reason.isHidden && hooks.names().length > 1) {
         race('');
       } else {
         if (reason.isNetwork) { verdict(a, 'offline'); }
         backOff();
       }
-    }
-
-    function denied(a, reason) {
-      verdict(a, 'forbidden');
-      failures = MANY; // only somebody's action changes it
-      backOff();
-      hooks.denied(reason);
     }
 
     // --- waking and resting

@@ -4,7 +4,7 @@
   'use strict';
 
   anywire.parsePosition = function (text) {
-    var match = /^([0-9a-z]{4,16})-(\d{1,15})$/.exec(text || '');
+    var match = /^([0-9a-z]+)-(\d+)$/.exec(text || '');
     return match ? {epoch: match[1], offset: +match[2]} : null;
   };
 

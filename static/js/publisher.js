@@ -17,7 +17,7 @@
    * onQuiet(): an acknowledgement takes longer than server.quietMs().
    */
   anywire.publisher = function (env, outbox, server, host) {
-    var lanes = {}; // by channel: {request, failures, isSingle}
+    var lanes = {}; // by channel: {request, failures}
     var paused = anywire.timers(env); // by channel
     var waiting = {}; // entries by the ref that they were sent with
     var lastRef = 0;
@@ -62,7 +62,7 @@
     function post(name, lane, entries) {
       var chars = 0;
       var parts = [];
-      var taken = anywire.filter(entries.slice(0, lane.isSingle ? 1 : BATCH), function (entry) {
+      var taken = anywire.filter(entries.slice(0, lane.failures ? 1 : BATCH), function (entry) {
         chars += entry.json.length;
         return chars === entry.json.length || chars < BATCH_CHARS;
       });
@@ -80,16 +80,16 @@
       var results = status === 200 && result.body && (taken.length > 1 ? result.body.results : [result.body]);
       if (results) {
         lane.failures = 0;
-        lane.isSingle = false;
         anywire.each(taken, function (entry) { settle(name, entry, results.shift() || {}); });
-      } else if (host.frames()) {
+        return;
+      }
+      if (host.frames()) {
         return; // a better wire came meanwhile and has sent them again
-      } else if (status < 400 || status >= 500 || status === 429 || status === 408 || result.isRetry) {
-        lane.failures += 1;
+      }
+      lane.failures += 1;
+      if (status < 400 || status >= 500 || status === 429 || result.isRetry) {
         pause(name, result.retryMs || anywire.backOffMs(env, lane.failures));
-      } else if (taken.length > 1) {
-        lane.isSingle = true; // one of them spoils the batch: find out which
-      } else {
+      } else if (taken.length < 2) { // else one of them spoils the batch, and one by one it is found
         finish(taken[0], anywire.errorOf(result));
       }
     }

@@ -5,6 +5,7 @@
 
   var REQUEST_MS = 10000;
   var QUIET_MS = 2000; // an answer that takes longer than this and four round trips is doubtful
+  var EXPIRED = 'token-expired';
   var SHORTEST_CUT_MS = 800;
   var SHORTEST_BEAT_MS = 500; // the server's own limit
   var MAX_QUERY = 7800; // of the 8 KB that the server takes
@@ -22,7 +23,7 @@
   /** *channels()* lists what to ask for. Wires find here the query, the time-outs and the tuning that they share. */
   anywire.server = function (env, base, options, channels) {
     var root = env.resolve(base).replace(/[?#].*$/, '').replace(/\/?$/, '/');
-    var isForeign = root.indexOf(env.origin + '/') !== 0;
+    var isForeign = root.indexOf(env.resolve('/')) !== 0;
     var token = typeof options.token === 'string' ? options.token : '';
     var zeroMs = env.now();
     var cutMs = 0;
@@ -62,14 +63,10 @@
 
     server.post = function (path, body, done, timeoutMs) {
       return request(path, body, 'application/json', timeoutMs, function (result) {
-        if (anywire.errorOf(result).code !== 'token-expired') {
-          done(result);
-          return;
-        }
         server.renewToken(function (isNew) {
           result.isRetry = isNew;
           done(result);
-        });
+        }, anywire.errorOf(result));
       });
     };
 
@@ -78,9 +75,9 @@
       server.poll('v1/short-poll', [['hello', 1]], 0, function (result) { done(anywire.reasonOf(result)); });
     };
 
-    /** done(isNew): asks the page's `token` function for a token; a fixed one can't be renewed. */
-    server.renewToken = function (done) {
-      if (!options.token || options.token === token) {
+    /** done(isNew): asks the page's `token` function for one, where *error* says that it helps; a fixed one stays. */
+    server.renewToken = function (done, error) {
+      if (!options.token || options.token === token || error.code !== EXPIRED) {
         done(false);
         return;
       }
@@ -90,9 +87,14 @@
       });
     };
 
-    /** Requests side by side must get one identity; the boot cookie can't be set for another host. */
+    /**
+     * A visitor without identity gets one by the first answer. First contact is several requests side by side: they carry
+     * the same random cookie, from which the server derives the same identity. It can't be set for another host.
+     */
     server.boot = function (isKnown) {
-      if (!isForeign && !isKnown && !token) { anywire.boot(env); }
+      if (!isForeign && !isKnown && !token && env.getCookies().indexOf('anywire_boot=') < 0) {
+        env.setCookie('anywire_boot=' + env.id() + ';max-age=60;path=/;samesite=lax' + (/^https/.test(root) ? ';secure' : ''));
+      }
     };
 
     /** Whatever must be there before first contact, which otherwise waits for nothing. */
@@ -106,7 +108,7 @@
           server.offer = result.status === 200 && result.body || {};
           done();
         });
-      });
+      }, {code: EXPIRED});
     };
 
     /** A stream was cut after so long a silence. Twice the same is a box with a time-out: ask for a quicker heartbeat. */

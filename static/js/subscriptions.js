@@ -9,7 +9,7 @@
     function add(name, options, fn) {
       var channel = channels[name];
       var entry = {fn: fn};
-      var start = options.after || (options.history > 0 ? '-' + Math.floor(options.history) : '');
+      var start = options.after || (options.history > 0 ? '-' + options.history : '');
       if (!channel || channel.isRefused) {
         channel = {listeners: channel ? channel.listeners : [], at: anywire.parsePosition(start), position: start};
         channel.hasState = !!channel.at;

@@ -18,14 +18,13 @@
     return /^(rate-limited|too-many-connections|after-refused|internal|unavailable|draining)$/.test(code);
   };
 
-  /** The error of an answer: the server's own words where they are there. */
+  /** The error of an answer: the server's own words where they are there; http-0 where nothing came. */
   anywire.errorOf = function (result) {
-    return (result.body && result.body.error) ||
-      {code: result.status ? 'http-' + result.status : 'network', message: 'No answer of this server: HTTP ' + result.status};
+    return (result.body && result.body.error) || {code: 'http-' + result.status, message: 'HTTP ' + result.status};
   };
 
   /**
-   * What an answer to a poll says of the wire: {why, isAlive, isNetwork, retryMs, code, message}.
+   * What an answer to a poll says of the wire: {why, isAlive, isNetwork, retryMs, error}.
    * isAlive: the server itself answered and asks for patience, so no other wire would do better.
    */
   anywire.reasonOf = function (result) {
@@ -33,8 +32,7 @@
     var error = anywire.errorOf(result);
     var isAlive = status === 429 || status === 503;
     return {
-      code: error.code,
-      message: error.message,
+      error: error,
       retryMs: result.retryMs,
       isAlive: isAlive,
       isNetwork: !status || status === 502 || status === 504, // a gateway says so of a server that it doesn't reach

@@ -7,37 +7,35 @@
   var JUMP_MS = 6000; // more than a busy page is late
   var HIDDEN_JUMP_MS = 120000; // browsers run the timers of hidden pages once a minute
 
-  /** hooks: wake(isStrong): strong where wires may have died unnoticed; hide(), show(). Returns how to stop it. */
+  /** hooks: wake(isStrong): strong where wires may have died unnoticed; hide(), show(). Returns how to end it. */
   anywire.wake = function (env, hooks) {
-    var tickedMs;
-    var timer;
-    var offs = [];
+    var tickedMs = env.time();
+    var isOver = false;
 
-    function look(isStrong) {
+    function hasJumped() {
       var lateMs = env.time() - tickedMs;
-      tickedMs = env.time();
-      if (lateMs > (env.isHidden() ? HIDDEN_JUMP_MS : JUMP_MS)) { hooks.wake(true); } else if (isStrong !== undefined) { hooks.wake(isStrong); }
+      tickedMs += lateMs;
+      return lateMs > (env.isHidden() ? HIDDEN_JUMP_MS : JUMP_MS);
     }
 
     function tick() {
-      timer = env.setTimeout(tick, TICK_MS);
-      look();
+      if (isOver) { return; }
+      env.setTimeout(tick, TICK_MS);
+      if (hasJumped()) { hooks.wake(true); }
     }
 
-    function on(name, fn) { offs.push(env.listen(name, fn)); }
-
     tick();
-    on('online', function () { look(true); });
-    on('resume', function () { look(true); }); // after the browser had frozen the page
-    on('visibilitychange', function () { if (!env.isHidden()) { look(false); } });
-    on('pagehide', hooks.hide); // open wires keep a page out of the back-forward cache
-    on('pageshow', function (event) {
-      tickedMs = env.time();
-      if (event.persisted) { hooks.show(); }
+    env.listen(['online', 'resume', 'visibilitychange', 'pagehide', 'pageshow'], function (name, event) {
+      if (isOver) { return; }
+      if (name === 'pagehide') {
+        hooks.hide(); // open wires keep a page out of the back-forward cache
+      } else if (name === 'pageshow') {
+        tickedMs = env.time();
+        if (event.persisted) { hooks.show(); }
+      } else if (!env.isHidden()) {
+        hooks.wake(hasJumped() || name !== 'visibilitychange'); // resume: the browser had frozen the page
+      }
     });
-    return function () {
-      env.clearTimeout(timer);
-      anywire.each(offs, function (off) { off(); });
-    };
+    return function () { isOver = true; };
   };
 }(anywire));

@@ -22,14 +22,6 @@
       send(JSON.stringify({type: 'subscribe', channel: channel.name, after: channel.start}));
     }
 
-    function end(why) {
-      return function (event) {
-        var code = event.code;
-        var isAlive = code === 1012 || code === 1013; // restarting, overloaded
-        listener.ended({why: isAlive ? 'draining' : why, isAlive: isAlive, isHidden: true});
-      };
-    }
-
     if (server.isLong(query)) {
       query = server.query([], []);
     } else {
@@ -37,9 +29,10 @@
     }
     socket = new env.WebSocket(server.root.replace(/^http/, 'ws') + 'v1/websocket?' + query, 'anywire.v1');
     socket.onopen = function () { listener.phase('open'); };
-    socket.onclose = end('blocked');
-    // An error alone, without a close, has been seen too.
-    socket.onerror = function (event) { env.setTimeout(function () { end('blocked')(event); }, 100); };
+    socket.onclose = function (event) { // its code: 1012 restarting, 1013 overloaded
+      var isAlive = event.code === 1012 || event.code === 1013;
+      listener.ended({why: isAlive ? 'draining' : 'blocked', isAlive: isAlive, isHidden: true});
+    };
     socket.onmessage = function (message) {
       var event = listener.text(message.data);
       if (event && event.type === 'subscribed') { delete rewinding[event.channel]; }

@@ -70,7 +70,6 @@ function fakeEnv(clock, network, seed, kept) {
     local: kept ? kept.local : storage(),
     session: kept ? kept.session : storage(),
     search: '',
-    origin: 'http://here.example',
     random,
     setTimeout: (fn, ms) => clock.setTimeout(fn, ms),
     clearTimeout: (id) => clock.clearTimeout(id),
@@ -90,12 +89,8 @@ function fakeEnv(clock, network, seed, kept) {
     hidden: false,
     isHidden: () => env.hidden,
     pageRttMs: () => 0,
-    listen: (name, fn) => {
-      const entry = { name, fn };
-      listeners.push(entry);
-      return () => { listeners.splice(listeners.indexOf(entry), 1); };
-    },
-    fire: (name, event) => { listeners.slice().forEach((entry) => { if (entry.name === name) { entry.fn(event || {}); } }); }
+    listen: (names, fn) => { listeners.push({ names, fn }); },
+    fire: (name, event) => { listeners.forEach((entry) => { if (entry.names.includes(name)) { entry.fn(name, event || {}); } }); }
   };
   return env;
 }

@@ -12,7 +12,7 @@ test('a healthy network: one WebSocket, proven, and no other request', () => {
   assert.deepStrictEqual(p.net.requests, ['websocket']);
   assert.deepStrictEqual(p.verdicts(), ['websocket ok']);
   assert.ok(p.firstMs('subscribed') < 30);
-  assert.deepStrictEqual(p.env.marks, { 'data-anywire-transport': 'websocket', 'data-anywire-state': 'open' });
+  assert.deepStrictEqual(p.env.marks, { transport: 'websocket', state: 'open' });
 });
 
 const FIRST = [
@@ -298,7 +298,7 @@ test('a boot cookie goes before the first contact of a visitor without identity,
 
 test('another host: its identity is fetched before the wires start', () => {
   const network = new Network(new (require('./fake-env.js').Clock)());
-  const p = page({ network, clock: network.clock, env: { resolve: () => 'https://other.example/live/' } });
+  const p = page({ network, clock: network.clock, env: { resolve: (url) => (url === '/' ? 'http://here.example/' : 'https://other.example/live/') } });
   p.run(100);
   assert.match(network.urls[0], /^https:\/\/other\.example\/live\/v1\/negotiate\?_=/);
   assert.strictEqual(p.env.cookies, '');

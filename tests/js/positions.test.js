@@ -21,7 +21,7 @@ function subscribed(offset, recovered, epoch) {
 
 test('positions are EPOCH-OFFSET and nothing else', () => {
   assert.deepStrictEqual(anywire.parsePosition('8f3ak2-41'), { epoch: '8f3ak2', offset: 41 });
-  for (const text of ['', '-5', '0', '8f3ak2', '8f3ak2-', '8F3AK2-4', 'e-1', '8f3ak2-4x', null, undefined]) {
+  for (const text of ['', '-5', '0', '8f3ak2', '8f3ak2-', '8F3AK2-4', '8f3ak2-4x', null, undefined]) {
     assert.strictEqual(anywire.parsePosition(text), null);
   }
 });
