@@ -145,11 +145,14 @@
 
     // --- choosing
 
-    function grade(a) { return (a.isProven ? 200 : a.isOverdue ? 0 : 100) - a.rank; }
+    // *b* is in use: what is doubtful yields to anything, what is proven only to a better one that is proven too.
+    function isBetter(a, b) {
+      return a.isOverdue !== b.isOverdue ? b.isOverdue : a.rank < b.rank && (a.isProven || !b.isProven);
+    }
 
     function settle() {
       var best = current;
-      anywire.each(live, function (a) { if (a.isHello && (!best || grade(a) > grade(best))) { best = a; } });
+      anywire.each(live, function (a) { if (a.isHello && (!best || isBetter(a, best))) { best = a; } });
       if (best && best !== current) { use(best); }
       if (!best || best.isOverdue) { return; }
       timers.disarm('stagger');
