@@ -1,0 +1,121 @@
+"""Who leaves is forgotten at once: thousands of wires opened and dropped leave no object and no descriptor behind."""
+
+import asyncio
+import contextlib
+import gc
+import os
+from collections import Counter
+
+import tornado.httpserver
+import tornado.netutil
+
+from handlers.application import application
+from server import _node
+from settings import Settings
+from store.connect import connect
+from tests.handlers.four_wires import query_of
+from tests.handlers.talking import Link, eventually, open_connections, read_answer, request
+
+WIRES = 2000
+BATCH = 200
+"""At once, so that the descriptors of both ends fit into the usual limit of 1,024."""
+PER_WIRE = (
+    *("StreamWire", "PollWire", "Attachment", "Subscription", "_Events", "WebSocket", "StrictProtocol", "Sse", "LongPoll", "Publisher"),
+    *("IOStream", "HTTP1Connection", "HTTP1ServerConnection", "HTTPServerRequest", "_HandlerDelegate", "Task", "TimerHandle", "socket"),
+)
+TOLERANCE = 10
+"""Of the driver's own connections and tasks, which come and go."""
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+def begin(transport, port, query, positions):
+    """Sends what opens a wire."""
+    link = Link(port)
+    if transport == "long-poll":
+        link.send(request("GET", f"/v1/long-poll?{positions}"))
+    else:
+        link.send(request("GET", f"/v1/{transport}?{query}", HANDSHAKE if transport == "websocket" else {}))
+    return link
+
+
+def open_and_drop(port, transport, count, query, positions, opened):
+    """Opens *count* wires and drops them, every other one by RST."""
+    links = [begin(transport, port, query, positions) for _ in range(count)]
+    if transport == "long-poll":
+        eventually(lambda: opened() == count)
+    else:
+        for link in links:
+            link.until(b'"subscribed"')
+    for number, link in enumerate(links):
+        link.reset() if number % 2 else link.close()
+    eventually(lambda: opened() == 0)
+
+
+def test_a_wire_that_is_dropped_leaves_nothing(server, channel):
+    asyncio.run(_drop_thousands(server, channel))
+
+
+async def _drop_thousands(server, channel):
+    """The server's objects can be counted only in its process, so it runs in this one, on the other server's database."""
+    path = str(server.data / "mongodb" / "mongod.sock").replace("/", "%2F")
+    async with contextlib.AsyncExitStack() as started:
+        connection = await connect(uri=f"mongodb://{path}/leaks?directConnection=true", data=server.data)
+        started.push_async_callback(connection.close)
+        node = await _node(Settings(publish_per_s=0, data=server.data), connection, started)
+        http = tornado.httpserver.HTTPServer(application(node))
+        sockets = tornado.netutil.bind_sockets(0, "127.0.0.1", backlog=BATCH)
+        http.add_sockets(sockets)
+        port = sockets[0].getsockname()[1]
+        query = query_of((channel, f"{channel}-b"))
+        positions = await asyncio.to_thread(_positions, port, query)
+
+        async def drop(transport, count):
+            await asyncio.to_thread(open_and_drop, port, transport, count, query, positions, lambda: len(node.connections))
+
+        for transport in ("websocket", "sse", "long-poll"):
+            await drop(transport, 20)
+        before, descriptors = await _settled(), len(os.listdir("/proc/self/fd"))
+        for transport in ("websocket", "sse", "long-poll"):
+            for _ in range(WIRES // BATCH):
+                await drop(transport, BATCH)
+            assert not node.connections and not node.addresses
+            assert not any(log.subscriptions or log.live for log in node.hub._logs.values())
+        after = await _settled()
+        grown = {name: after[name] - before[name] for name in PER_WIRE if after[name] > before[name] + TOLERANCE}
+        assert grown == {}
+        assert len(os.listdir("/proc/self/fd")) <= descriptors + TOLERANCE
+        http.stop()
+        await http.close_all_connections()
+
+
+def _positions(port, query):
+    link = Link(port)
+    link.send(request("GET", f"/v1/long-poll?{query}"))
+    following = read_answer(link).json["next"]
+    link.close()
+    return following
+
+
+async def _settled():
+    """How many objects there are of each type, once what is about to end has ended."""
+    for _ in range(20):
+        await asyncio.sleep(0.01)
+    gc.collect()
+    return Counter(type(thing).__name__ for thing in gc.get_objects())
+
+
+def test_the_process_gives_its_descriptors_back(server, channel):
+    def descriptors():
+        return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+    query = query_of((channel,))
+    positions = _positions(server.port, query)
+    before = eventually(lambda: not any(open_connections(server).values()) and descriptors())
+    for transport in ("websocket", "sse", "long-poll"):
+        open_and_drop(server.port, transport, BATCH, query, positions, lambda: sum(open_connections(server).values()))
+    eventually(lambda: descriptors() <= before + TOLERANCE)
