@@ -69,7 +69,10 @@ class Hub:
         log.heard = max(log.heard, head)
         if log.head is None:
             log.begin(head, newest)
+            log.trim(self._window_bytes)
             self._size_bytes += log.size_bytes
+            if self._size_bytes > self._windows_bytes:
+                self._shed()
         if log.has_hole:
             self._fill(channel)
         return log
