@@ -26,6 +26,7 @@ from store.log import Log
 from store.meta import load_meta
 from store.reader import Reader
 from store.retention import Retention
+from store.tasks import end
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: all clients come at once after a restart."""
@@ -102,7 +103,7 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
     started.push_async_callback(retention.close)
     started.push_async_callback(log.close)
     if connection.embedded is not None:
-        started.push_async_callback(_until_done, asyncio.ensure_future(_watch_disk(connection, log)))
+        started.push_async_callback(end, asyncio.ensure_future(_watch_disk(connection, log)))
     return Node(
         settings=settings,
         hub=hub,
@@ -133,11 +134,6 @@ async def _watch_disk(connection: Connection, log: Log) -> None:
             log.refusing = None if free >= FREE_BYTES else "The disk is nearly full."
             logger.warning("%.0f MB of disk are free: %s messages", free / 1e6, "taking" if log.refusing is None else "refusing")
         await asyncio.sleep(DISK_EVERY_S)
-
-
-async def _until_done(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
 
 
 def _follow_parent() -> None:

@@ -15,6 +15,7 @@ from protocol.hub import Hub
 from store.chunks import decode_chunk
 from store.drivers import settle
 from store.feed import Feed
+from store.tasks import end
 
 MAX_AWAIT_MS = 500
 """How long one read of the stream waits; short, so that a server shutting down in good order doesn't freeze it."""
@@ -43,8 +44,7 @@ class Bus:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end(self._task)
 
     async def _open(self, token: Any) -> Any:
         pipeline = [

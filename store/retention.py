@@ -17,6 +17,7 @@ from store.chunks import chunk_range
 from store.drivers import settle
 from store.log import Log
 from store.reader import Reader
+from store.tasks import end
 
 MINIMUM_AGE_S = 600.0
 EVERY_S = 60.0
@@ -54,8 +55,7 @@ class Retention:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end(self._task)
 
     async def trim(self, channel: str) -> int:
         """Trims one channel; returns how many messages went. Raises PyMongoError."""
