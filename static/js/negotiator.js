@@ -47,11 +47,8 @@
     }
 
     function race(first) {
-      var names = anywire.without(hooks.names(), first);
       isAlone = false;
-      queue = anywire.filter(names, function (name) { return !recheck.isStruck(name); });
-      queue = queue.concat(anywire.filter(names, recheck.isStruck));
-      if (first) { queue.unshift(first); }
+      queue = recheck.order(hooks.names(), first);
       next();
     }
 
@@ -87,8 +84,6 @@
       timers.arm('wait', begin, ms);
       hooks.state('waiting');
     }
-
-    function waitAsTold(reason) { wait(reason.retryMs || PATIENCE_MS * (0.5 + env.random()), true); }
 
     function backOff() {
       failures += 1;
@@ -188,24 +183,16 @@
     // --- climbing to what is better than the one in use
 
     function planClimb() {
-      var target = '';
-      var soonestMs = Infinity;
-      anywire.each(hooks.names().slice(0, current.rank), function (name) {
-        var ms = liveOf(name).length ? Infinity : recheck.dueInMs(name);
-        if (ms < soonestMs) {
-          target = name;
-          soonestMs = ms;
-        }
-      });
+      var better = anywire.filter(hooks.names().slice(0, current.rank), function (name) { return !liveOf(name).length; });
       timers.disarm('climb');
-      if (target) {
+      recheck.soonest(better, function (name, ms) {
         timers.arm('climb', function () {
           if (!current || !current.isProven) { return; }
-          recheck.tried(target);
-          open(target);
+          recheck.tried(name);
+          open(name);
           planClimb();
-        }, soonestMs);
-      }
+        }, ms);
+      });
     }
 
     // --- endings
@@ -227,7 +214,7 @@
         if (a.isHello) { recheck.hello(); } // another wire lives, so the server does
         if (current.isOverdue) { standIn(a); }
       } else if (reason.isAlive) {
-        waitAsTold(reason);
+        answered(a, reason);
       } else if (a.isHello) {
         lost(a);
       } else {
@@ -281,7 +268,7 @@
     // There is nothing left to try, and *reason* is what a plain request says.
     function answered(a, reason) {
       if (reason.isAlive) {
-        waitAsTold(reason);
+        wait(reason.retryMs || PATIENCE_MS * (0.5 + env.random()), true);
       } else if (reason.why === 'forbidden') {
         verdict(a, reason.why);
         failures = MANY; // only somebody's action changes it

@@ -24,7 +24,23 @@
 
     function dueIn(entry, ms) { entry.dueMs = env.now() + Math.min(LONGEST_MS, ms) * (0.8 + 0.4 * env.random()); }
 
+    // Whether another try with *name* would be one too many just now.
+    function isStruck(name) {
+      var entry = of(name);
+      return entry.strikes + (suspect === name ? 1 : 0) >= STRIKES || (entry.outs > 0 && entry.dueMs > env.now());
+    }
+
     return {
+      isStruck: isStruck,
+      /** In which order to try *names* where all are open to choice: *first*, then as they are, the struck ones last. */
+      order: function (names, first) {
+        function place(name) { return name === first ? 0 : isStruck(name) ? 2 : 1; }
+        var order = [];
+        anywire.each([0, 1, 2], function (at) {
+          order = order.concat(anywire.filter(names, function (name) { return place(name) === at; }));
+        });
+        return order;
+      },
       /** *name* ended after a hello. */
       died: function (name, ageMs) {
         if (ageMs > LONG_LIFE_MS) { delete byName[name]; }
@@ -44,19 +60,18 @@
           dueIn(entry, STRUCK_MS * Math.pow(2, entry.outs - 1));
         }
       },
-      /** Whether another try with *name* would be one too many just now. */
-      isStruck: function (name) {
-        var entry = of(name);
-        return entry.strikes + (suspect === name ? 1 : 0) >= STRIKES || (entry.outs > 0 && entry.dueMs > env.now());
-      },
-      /** Milliseconds until *name*, better than the one in use, is to be tried again. */
-      dueInMs: function (name) {
-        var entry = of(name);
-        if (!entry.dueMs) {
-          dueIn(entry, FIRST_MS * Math.pow(GROWTH, entry.tries));
-          entry.tries += 1;
-        }
-        return Math.max(0, entry.dueMs - env.now());
+      /** Which of *names*, better than the one in use, is to be tried again, and in how long: fn(name, ms), if there are any. */
+      soonest: function (names, fn) {
+        var found = '';
+        anywire.each(names, function (name) {
+          var entry = of(name);
+          if (!entry.dueMs) {
+            dueIn(entry, FIRST_MS * Math.pow(GROWTH, entry.tries));
+            entry.tries += 1;
+          }
+          if (!found || entry.dueMs < of(found).dueMs) { found = name; }
+        });
+        if (found) { fn(found, of(found).dueMs - env.now()); }
       },
       /** It is being tried; should it fail, the next time is later. */
       tried: function (name) { of(name).dueMs = 0; },
