@@ -192,6 +192,13 @@ def test_links_lead_somewhere(document: Path):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_that_is_named_exists(document: Path):
+    folders = "protocol|negotiation|store|handlers|static|templates|locale|tests|bench|deploy|docs|requirements"
+    named = re.findall(rf"`((?:{folders})/[\w./-]*)`|`(\w+\.py)`", document.read_text(encoding="utf-8"))
+    assert [path or other for path, other in named if not (ROOT / (path or other)).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_no_line_names_a_path_of_some_machine(document: Path):
     lines = document.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if re.search(r"(?<![\w/.])/(home|root|tmp|var|usr|opt|etc|work|Users|mnt)/", line)] == []
