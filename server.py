@@ -27,6 +27,7 @@ from store.meta import load_meta
 from store.reader import Reader
 from store.retention import Retention
 from store.tasks import end
+from store.writer import Writer
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: all clients come at once after a restart."""
@@ -85,12 +86,13 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
     reader = Reader(connection.database, meta.epoch)
     hub = Hub(meta.epoch, lambda channel: feed.fill(channel), time.monotonic)
     feed = Feed(reader, hub)
-    log = Log(connection.database, reader, hub, process)
+    writer = Writer(connection.database, reader, hub, process)
+    log = Log(writer)
 
     def renew(epoch: str) -> None:
         logger.warning("the log was restored: every client starts anew")
         reader.epoch = epoch
-        log.renew()
+        writer.renew()
         hub.renew(epoch)
 
     if settings.bus != "memory":
@@ -98,7 +100,7 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
         bus = Bus(watched, hub, feed, process, renew)
         await bus.start()
         started.push_async_callback(bus.close)
-    retention = Retention(connection.database, reader, log, keep_messages=settings.keep_messages, keep_days=settings.keep_days)
+    retention = Retention(connection.database, reader, writer, keep_messages=settings.keep_messages, keep_days=settings.keep_days)
     retention.start()
     started.push_async_callback(retention.close)
     started.push_async_callback(log.close)

@@ -20,6 +20,7 @@ from store.feed import Feed
 from store.log import Log
 from store.meta import load_meta
 from store.reader import Reader
+from store.writer import Writer
 
 CHANNELS = 50
 DATA = b'{"text":"%s"}' % (b"x" * 189)
@@ -32,7 +33,7 @@ async def measure(driver: str, publishers: int, seconds: float) -> None:
         reader = Reader(connection.database, meta.epoch)
         hub = Hub(meta.epoch, lambda channel: feed.fill(channel), time.monotonic)
         feed = Feed(reader, hub)
-        log = Log(connection.database, reader, hub, b"bench")
+        log = Log(Writer(connection.database, reader, hub, b"bench"))
         waits: list[float] = []
         end = time.monotonic() + 1 + seconds
         begin = time.monotonic() + 1

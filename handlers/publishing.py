@@ -10,7 +10,7 @@ from negotiation.authorize import authorize
 from negotiation.identity import User
 from protocol.codes import ProtocolError, Refusal
 from protocol.frames import check_message
-from store.log import Receipt
+from store.writer import Receipt
 
 
 class Publisher:

@@ -1,7 +1,7 @@
 """Trimming the log: old chunks go, a channel's head stays.
 
 A chunk goes when everything in it is beyond the channel's count, or too old; never the last one by count, and never one
-younger than ten minutes, since a writer may still believe in a head that old (see log.CONFIRMED_S). The floor is raised
+younger than ten minutes, since a writer may still believe in a head that old (see writer.CONFIRMED_S). The floor is raised
 first, by a majority, and only then are chunks deleted: a reader in between finds a gap that it can explain.
 """
 
@@ -15,9 +15,9 @@ from pymongo.errors import PyMongoError
 
 from store.chunks import chunk_range
 from store.drivers import settle
-from store.log import Log
 from store.reader import Reader
 from store.tasks import end
+from store.writer import Writer
 
 MINIMUM_AGE_S = 600.0
 EVERY_S = 60.0
@@ -33,7 +33,7 @@ class Retention:
         self,
         database: Any,
         reader: Reader,
-        log: Log,
+        writer: Writer,
         *,
         keep_messages: int,
         keep_days: float,
@@ -43,7 +43,7 @@ class Retention:
         self._log = database.log
         self._channels = database.channels
         self._reader = reader
-        self._writer = log
+        self._writer = writer
         self._keep_messages = keep_messages
         self._keep_days = keep_days
         self._minimum_age_s = minimum_age_s

@@ -11,6 +11,7 @@ from store.connect import connect
 from store.log import Log
 from store.reader import Reader
 from store.retention import Retention
+from store.writer import Writer
 from tests.handlers.four_wires import WIRES, LongPollWire, SseWire, WebSocketWire
 from tests.handlers.talking import Closed, Link, Visitor, eventually, open_connections, read_answer, request
 from tests.running import Server
@@ -130,7 +131,7 @@ def keep_the_newest(uri, channel, epoch, keep):
     async def trim():
         connection = await connect(uri=uri, data=None)
         reader = Reader(connection.database, epoch)
-        log = Log(connection.database, reader, Hub(epoch, lambda _: None, asyncio.get_running_loop().time), b"tester")
+        log = Log(Writer(connection.database, reader, Hub(epoch, lambda _: None, asyncio.get_running_loop().time), b"tester"))
         retention = Retention(connection.database, reader, log, keep_messages=keep, keep_days=30, minimum_age_s=0)
         gone = await retention.trim(channel)
         await connection.close()

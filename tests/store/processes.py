@@ -11,9 +11,10 @@ from protocol.positions import Start
 from protocol.session import Attachment, Read, Subscription
 from store.bus import Bus
 from store.feed import Feed
-from store.log import Log, Receipt
+from store.log import DEADLINE_S, Log
 from store.meta import load_meta
 from store.reader import Reader
+from store.writer import CONFIRMED_S, Receipt, Writer
 
 ANNA = {"id": "u_anna", "name": "Anna"}
 BEN = {"id": "u_ben", "name": "Ben"}
@@ -62,18 +63,19 @@ class Follower:
 class Process:
     """Everything that `server.py` puts between the database and the handlers, but for the listening."""
 
-    def __init__(self, database: Any, epoch: str, name: bytes, **log_options: Any):
+    def __init__(self, database: Any, epoch: str, name: bytes, *, confirmed_s: float = CONFIRMED_S, deadline_s: float = DEADLINE_S):
         self.database = database
         self.name = name
         self.reader = Reader(database, epoch)
         self.hub = Hub(epoch, lambda channel: self.feed.fill(channel), time.monotonic)
         self.feed = Feed(self.reader, self.hub)
-        self.log = Log(database, self.reader, self.hub, name, **log_options)
+        self.writer = Writer(database, self.reader, self.hub, name, confirmed_s=confirmed_s)
+        self.log = Log(self.writer, deadline_s=deadline_s)
         self.renewed: list[str] = []
 
     @classmethod
-    async def make(cls, database: Any, name: bytes = b"p1", **log_options: Any) -> "Process":
-        return cls(database, (await load_meta(database)).epoch, name, **log_options)
+    async def make(cls, database: Any, name: bytes = b"p1", **limits: float) -> "Process":
+        return cls(database, (await load_meta(database)).epoch, name, **limits)
 
     def bus(self, watched: Any) -> Bus:
         return Bus(watched, self.hub, self.feed, self.name, self.renewed.append)

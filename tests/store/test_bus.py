@@ -91,7 +91,7 @@ async def test_renewing_sends_everybody_away(connection):
     await follower.follow("chat:x", Next())
     await process.publish("chat:x", 3)
     process.reader.epoch = "restored"
-    process.log.renew()
+    process.writer.renew()
     process.hub.renew("restored")
     assert follower.left
     assert (await process.publish("chat:x", 1, first=3))[0].position == "restored-1"

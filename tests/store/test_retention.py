@@ -15,11 +15,11 @@ def retention(
     process: Process, *, now_ms: int = 0, keep_messages: int = 20, keep_days: float = 30, minimum_age_s: float = 600
 ) -> Retention:
     """*now_ms* is added to the clock."""
-    wall_ms = process.log._wall_ms
+    wall_ms = process.writer._wall_ms
     return Retention(
         process.database,
         process.reader,
-        process.log,
+        process.writer,
         keep_messages=keep_messages,
         keep_days=keep_days,
         minimum_age_s=minimum_age_s,

@@ -1,0 +1,256 @@
+"""One commit: offsets by optimistic insert, each client id once, and what becomes of an insert whose answer was lost.
+
+A chunk's _id holds the offset after the head that we know, so of two processes only one can have an offset, and there is
+no counter that could drift.
+
+Invariant: a message is delivered and acknowledged only after the insert of its chunk was acknowledged by a majority,
+or after its chunk was read back with read concern majority.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from protocol.codes import ProtocolError
+from protocol.hub import Hub
+from protocol.message import Message, encode_message
+from protocol.positions import Position
+from store.chunks import Chunk, chunk_document, id_key
+from store.reader import Reader
+
+KNOWN_HEADS = 50_000
+CONFIRMED_S = 300.0
+"""How old our knowledge of a head may be when its commit is acknowledged; older, and the floor is read first.
+Half of retention's MINIMUM_AGE_S, so that a writer that slept can't write below what was trimmed meanwhile."""
+_DUPLICATE_KEY = 11000
+
+logger = logging.getLogger("anywire.log")
+
+
+class Receipt(NamedTuple):
+    channel: str
+    offset: int
+    position: str
+    id: str
+    time: int
+    duplicate: bool
+
+
+class Pending:
+    """One message on its way into the log."""
+
+    __slots__ = ("attempts", "channel", "data", "future", "id", "key", "since_s", "user")
+
+    def __init__(self, channel: str, user: dict[str, Any], id: str, key: bytes | None, data: bytes, since_s: float):
+        self.channel = channel
+        self.user = user
+        self.id = id
+        self.key = key
+        self.data = data
+        self.since_s = since_s
+        self.attempts: tuple[bytes, ...] = ()
+        self.future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+
+    def resolve(self, receipt: Receipt) -> None:
+        if not self.future.done():
+            self.future.set_result(receipt)
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class _Stored(msgspec.Struct):
+    """What of a stored event tells whose it is."""
+
+    id: str
+    time: int
+    user: dict[str, Any]
+    data: msgspec.Raw
+
+
+class _Head:
+    """What this writer knows of a channel."""
+
+    __slots__ = ("confirmed_s", "offset", "stale")
+
+    def __init__(self, offset: int, confirmed_s: float):
+        self.offset = offset
+        self.confirmed_s = confirmed_s
+        self.stale = False
+        """True after a refusal or an unknown outcome: read on from `offset` before the next insert."""
+
+
+class _Attempt(NamedTuple):
+    """One chunk of one commit."""
+
+    channel: str
+    first: int
+    pendings: list[Pending]
+    messages: list[Message]
+    document: dict[str, Any]
+
+
+class Writer:
+    def __init__(
+        self,
+        database: Any,
+        reader: Reader,
+        hub: Hub,
+        process: bytes,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        confirmed_s: float = CONFIRMED_S,
+    ):
+        """*process* is a few random bytes that no other process has."""
+        self._log = database.log
+        self._channels = database.channels
+        self._reader = reader
+        self._hub = hub
+        self._process = process
+        self._clock = clock
+        self._wall_ms = wall_ms
+        self._confirmed_s = confirmed_s
+        self._heads: OrderedDict[str, _Head] = OrderedDict()
+        self._attempt = 0
+        self.trimmable: set[str] = set()
+        """Channels written since retention last looked."""
+
+    def renew(self) -> None:
+        """The log has begun another life: what we knew of heads is gone."""
+        self._heads.clear()
+
+    async def commit(self, pendings: list[Pending]) -> list[Pending]:
+        """One insert of at most one chunk a channel. Returns the messages that have to be tried again, in order. Raises PyMongoError."""
+        channels: dict[str, list[Pending]] = {}
+        for pending in pendings:
+            channels.setdefault(pending.channel, []).append(pending)
+        for channel, of_channel in channels.items():
+            if (left := await self._locate(channel, of_channel)) is not of_channel:
+                channels[channel] = left
+        attempts = [self._prepare(channel, of_channel) for channel, of_channel in channels.items() if of_channel]
+        if not attempts:
+            return []
+        started_s = self._clock()
+        try:
+            await self._log.insert_many([a.document for a in attempts], ordered=False)
+            refused: dict[int, dict[str, Any]] = {}
+        except BulkWriteError as error:
+            refused = {e["index"]: e for e in error.details["writeErrors"]}
+            if error.details["writeConcernErrors"] or any(e["code"] != _DUPLICATE_KEY for e in refused.values()):
+                self._doubt(attempts)
+                raise
+        except PyMongoError:
+            self._doubt(attempts)
+            raise
+        again: list[Pending] = []
+        for index, attempt in enumerate(attempts):
+            if index in refused:
+                self._doubt([attempt])
+                if "k" in refused[index].get("keyPattern", {}):
+                    await self._answer_duplicates(attempt.pendings)
+                again.extend(attempt.pendings)
+            elif await self._below_floor(attempt):
+                again.extend(attempt.pendings)
+            else:
+                self._done(attempt, started_s)
+        return again
+
+    async def _locate(self, channel: str, pendings: list[Pending]) -> list[Pending]:
+        """Makes the channel's head known; returns those of *pendings* that aren't stored yet (an earlier try may have arrived)."""
+        head = self._heads.get(channel)
+        if head is None:
+            asked_s = self._clock()
+            head = self._heads[channel] = _Head(await self._reader.head(channel), asked_s)
+            if len(self._heads) > KNOWN_HEADS:
+                self._heads.popitem(last=False)
+        elif head.stale:
+            asked_s = self._clock()
+            async for chunk in self._reader.chunks(channel, head.offset):
+                self._hub.deliver(channel, chunk.messages)
+                pendings = self._recognise(chunk, pendings)
+                head.offset = max(head.offset, chunk.last)
+            head.stale, head.confirmed_s = False, asked_s
+        self._heads.move_to_end(channel)
+        head.offset = max(head.offset, self._hub.head(channel) or 0)
+        return pendings
+
+    def _recognise(self, chunk: Chunk, pendings: list[Pending]) -> list[Pending]:
+        """Answers those of *pendings* that *chunk* holds, since it is an attempt of ours whose outcome we never learned."""
+        mine = [p for p in pendings if chunk.attempt in p.attempts]
+        if not mine:
+            return pendings
+        for message in chunk.messages:
+            stored = msgspec.json.decode(message.payload, type=_Stored)
+            for pending in mine:
+                if pending.id == stored.id and pending.user["id"] == stored.user["id"]:
+                    pending.resolve(self._receipt(pending, message.offset, stored.time))
+        return [p for p in pendings if p not in mine]
+
+    def _prepare(self, channel: str, pendings: list[Pending]) -> _Attempt:
+        self._attempt += 1
+        tag = self._process + self._attempt.to_bytes(6)
+        first = self._heads[channel].offset + 1
+        now = self._wall_ms()
+        epoch = self._reader.epoch
+        messages = []
+        for i, pending in enumerate(pendings):
+            pending.attempts += (tag,)
+            position = Position(epoch, first + i)
+            messages.append(encode_message("message", channel, position, id=pending.id, time=now, user=pending.user, data=pending.data))
+        keys = [p.key for p in pendings if p.key is not None]
+        document = chunk_document(channel, epoch, first, [m.payload for m in messages], keys, now, tag, self._process)
+        return _Attempt(channel, first, pendings, messages, document)
+
+    def _doubt(self, attempts: list[_Attempt]) -> None:
+        for attempt in attempts:
+            self._heads[attempt.channel].stale = True
+
+    async def _below_floor(self, attempt: _Attempt) -> bool:
+        """True where we knew the head so long ago that the chunk may lie below what was trimmed since, and does; it is taken out again."""
+        head = self._heads[attempt.channel]
+        if self._clock() - head.confirmed_s <= self._confirmed_s:
+            return False
+        entry = await self._channels.find_one({"_id": attempt.channel, "e": self._reader.epoch}, {"floor": 1})
+        if entry is None or attempt.first > entry["floor"]:
+            return False
+        logger.warning("%s was trimmed past our head while we slept: appending again", attempt.channel)
+        await self._log.delete_one({"_id": attempt.document["_id"], "w": attempt.document["w"]})
+        del self._heads[attempt.channel]
+        return True
+
+    def _done(self, attempt: _Attempt, started_s: float) -> None:
+        head = self._heads[attempt.channel]
+        head.offset, head.confirmed_s = attempt.first + len(attempt.messages) - 1, started_s
+        self.trimmable.add(attempt.channel)
+        self._hub.deliver(attempt.channel, attempt.messages)
+        time = attempt.document["t"]
+        for i, pending in enumerate(attempt.pendings):
+            pending.resolve(self._receipt(pending, attempt.first + i, time))
+
+    async def _answer_duplicates(self, pendings: list[Pending]) -> None:
+        """Answers those of *pendings* whose id the log has already. Raises PyMongoError."""
+        by_key = {p.key: p for p in pendings if p.key is not None}
+        found = self._reader.log.find({"k": {"$in": list(by_key)}})
+        async for document in found:
+            if document["_id"]["e"] != self._reader.epoch:
+                continue
+            for offset, payload in enumerate(document["m"].split(b"\n"), document["_id"]["o"]):
+                stored = msgspec.json.decode(payload, type=_Stored)
+                pending = by_key.get(id_key(document["_id"]["c"], stored.user["id"], stored.id))
+                if pending is None or pending.future.done():
+                    continue
+                if bytes(stored.data) == pending.data:
+                    pending.resolve(self._receipt(pending, offset, stored.time, duplicate=True))
+                else:
+                    pending.fail(ProtocolError("id-reused", field="id"))
+
+    def _receipt(self, pending: Pending, offset: int, time: int, *, duplicate: bool = False) -> Receipt:
+        return Receipt(pending.channel, offset, f"{self._reader.epoch}-{offset}", pending.id, time, duplicate)
