@@ -16,6 +16,8 @@ INVALID_TEXT = 1007
 LINGER_S = 2.0
 """What a peer still sends after our close frame is read for so long: closing on unread bytes sends a RST, which takes the
 close frame back (RFC 9112 section 9.6 says the same of HTTP)."""
+QUIET_S = 0.5
+"""Once nothing has come for so long, nothing is on its way: a client that waits for our end of the connection gets it."""
 
 
 class StrictProtocol(WebSocketProtocol13):
@@ -45,9 +47,11 @@ class StrictProtocol(WebSocketProtocol13):
 
     def _abort(self) -> None:
         """Ends the connection; a peer that is to blame, and still listens, is told first."""
-        if self.stream.closed() or self.stream.reading() or self._lingering is not None:
+        if self.stream.closed() or self.stream.reading():
             super()._abort()
             return
+        if self._lingering is not None:
+            return  # which ends it
         self.close(PROTOCOL_ERROR)  # nothing, where another code was sent already
         self.client_terminated = True
         self._lingering = asyncio.ensure_future(self._linger())
@@ -56,7 +60,8 @@ class StrictProtocol(WebSocketProtocol13):
         with contextlib.suppress(StreamClosedError, TimeoutError):
             async with asyncio.timeout(LINGER_S):
                 while True:
-                    await self.stream.read_bytes(65536, partial=True)
+                    async with asyncio.timeout(QUIET_S):
+                        await self.stream.read_bytes(65536, partial=True)
         super()._abort()
 
 
