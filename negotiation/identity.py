@@ -78,8 +78,6 @@ def clean_name(name: str) -> str:
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not 1 <= len(name) <= MAX_NAME_CHARS:
         raise ProtocolError("bad-request", f"A name has 1 to {MAX_NAME_CHARS} characters.", field="name")
-    if any(
-        unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069" for c in name
-    ):
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") or c in _DIRECTION for c in name):
         raise ProtocolError("bad-request", "A name has no control characters.", field="name")
     return name
