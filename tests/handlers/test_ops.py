@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.handlers.four_wires import SseWire, WebSocketWire
 from tests.handlers.talking import BACKEND, Visitor, ask, eventually, open_connections
 
 
@@ -38,7 +39,7 @@ def test_open_wires_are_counted(server, channel, opened, kind):
     eventually(lambda: open_connections(server)[kind.transport] <= before)
 
 
-def test_while_the_log_is_away_the_server_says_so_and_comes_back(start_server, channel):
+def test_while_the_log_is_away_the_server_says_so_and_comes_back(start_server, channel, opened):
     server = start_server(bus="memory")
     visitor = Visitor(server)
     position = visitor.publish(channel, 1)["position"]
@@ -48,6 +49,7 @@ def test_while_the_log_is_away_the_server_says_so_and_comes_back(start_server, c
     try:
         assert ask(server, "GET", "/healthz").status == 200
         message = {"channel": channel, "data": 2, "id": "kept-trying"}
+        streams = [opened(kind, server, f"{channel}-unseen") for kind in (WebSocketWire, SseWire)]
         with ThreadPoolExecutor() as pool:
             answers = [
                 pool.submit(ask, server, "GET", "/readyz"),
@@ -58,6 +60,9 @@ def test_while_the_log_is_away_the_server_says_so_and_comes_back(start_server, c
             ]
         assert [answer.result().refusal()[:2] for answer in answers] == [(503, "unavailable")] * 5
         assert visitor.ask("GET", f"/v1/short-poll?sub={channel}@{position}").status == 200  # memory can tell
+        for wire in streams:  # they opened before it was known, and are sent away
+            assert [wire.kind("error", "goaway").get("code") for _ in range(2)] == ["unavailable", None]
+        assert streams[0].close_code() == 1013
     finally:
         os.kill(server.mongod_pid, signal.SIGCONT)
     eventually(lambda: ask(server, "GET", "/readyz").status == 200)
