@@ -31,8 +31,8 @@ from store.writer import Writer
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: all clients come at once after a restart."""
-MAX_HEADER_BYTES = 32 * 1024
-"""A query of 8 KB, cookies and a Last-Event-ID."""
+MAX_HEADER_BYTES = 1024 * 1024
+"""What is read before the connection is cut; handlers refuse far less, with an answer."""
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """What is read before it is refused with an answer; handlers keep far less of it."""
 IDLE_S = 120.0

@@ -22,6 +22,8 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 """Of an ordinary request; what comes beyond it is read and dropped, so that the sender gets an answer."""
 MAX_UNREAD_BYTES = 64 * 1024 * 1024
 """A longer body isn't even read to be polite."""
+MAX_HEADER_BYTES = 32 * 1024
+"""A query of 8 KB, cookies and a Last-Event-ID."""
 _BY_STATUS = {400: "bad-request", 403: "forbidden", 404: "not-found", 405: "method-not-allowed"}
 _FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
 
@@ -54,6 +56,8 @@ class Base(tornado.web.RequestHandler):
     async def prepare(self) -> None:
         self._check_length()
         self.outside = outside(self.request, self.node)
+        if len(self.request.uri or "") + sum(len(name) + len(value) for name, value in self.request.headers.get_all()) > MAX_HEADER_BYTES:
+            raise ProtocolError("too-large", f"The headers take at most {MAX_HEADER_BYTES} bytes.")
         self._check_origin_header()
         if self.request.method == "OPTIONS":
             return

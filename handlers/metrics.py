@@ -23,7 +23,8 @@ class Metrics:
             self.verdicts.labels(chosen, "chosen").inc()
         for transport, verdict in attempts:
             if transport in TRANSPORTS:
-                self.verdicts.labels(transport, verdict if verdict in VERDICTS else "other").inc()
+                word = verdict.removeprefix(f"{transport}.")  # clients say "websocket.swallowed"
+                self.verdicts.labels(transport, word if word in VERDICTS else "other").inc()
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

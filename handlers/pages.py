@@ -73,6 +73,7 @@ class Page(Base):
         hosts = outside.hosts if outside else (self.request.host or "",)
         self.set_header("Content-Security-Policy", content_security_policy(hosts))
         self.set_header("Referrer-Policy", "same-origin")
+        self.set_header("Cache-Control", "private, no-cache")  # no-store would keep them out of the back-forward cache
 
     async def head(self, *arguments: str) -> None:
         await self.get(*arguments)  # Tornado leaves the body out

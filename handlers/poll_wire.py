@@ -105,7 +105,7 @@ class PollWire:
 
     def next(self) -> str:
         """The parameters of the following request."""
-        epoch = self._node.hub.epoch
+        epoch = self.attachment.epoch  # the log may have begun another life while this was held
         return "&".join(
             f"sub={quote(f'{channel}@{Position(epoch, subscription.offset)}', safe='')}"
             for channel, subscription in self.attachment.subscriptions.items()
@@ -136,6 +136,7 @@ class Poll(Wire):
             raise ProtocolError("bad-request", "sub names the channels to follow.", field="sub")
         self.wire = wire = PollWire(self.node, self.transport, self.user, self.outside.address, self.network())
         try:
+            self.node.locates.take(self.user.id, len(starts))
             located, errors = await locate(self.node, self.user, starts)
             fresh = [one for one in located if not _resumed(one)]
             for one in located:

@@ -6,6 +6,7 @@ import msgspec
 
 from handlers.base import Base
 from handlers.publishing import Publisher
+from handlers.wire import retry_ms
 from protocol.codes import ProtocolError, Refusal, Unavailable
 from protocol.frames import BatchBody, PublishBody, parse_body
 
@@ -26,7 +27,7 @@ class Publish(Base):
         if parse_body(body, _Kind).messages:
             await self._batch(parse_body(body, BatchBody))
             return
-        message = parse_body(body, PublishBody)
+        message = _parsed(body)
         publisher = Publisher(self.node)
         if message.signal:
             publisher.signal(self.user, message.channel, message.data)
@@ -43,13 +44,20 @@ class Publish(Base):
 
         async def one(raw: msgspec.Raw) -> dict[str, object]:
             try:
-                message = parse_body(raw, PublishBody)
+                message = _parsed(raw)
                 if message.signal:
                     raise ProtocolError("bad-request", "A batch stores messages; a signal is sent by itself.", field="signal")
                 return (await publisher.publish(self.user, message.channel, message.id, message.data))._asdict()
             except Refusal as error:
-                return {"error": error.body()}
+                return {"error": error.body() if error.retry_after_s is None else {**error.body(), "retry": retry_ms(error)}}
 
         tasks = [asyncio.ensure_future(one(raw)) for raw in batch.messages]
         results = await asyncio.gather(*tasks)
         self.answer({"results": results})
+
+
+def _parsed(body: bytes | msgspec.Raw) -> PublishBody:
+    message = parse_body(body, PublishBody)
+    if message.state:  # stored as a message it would be taken for one for ever
+        raise ProtocolError("bad-request", "There are no channels of states yet.", field="state")
+    return message

@@ -26,6 +26,7 @@ class Sse(Wire):
         if not starts:
             raise ProtocolError("bad-request", "sub names the channels to follow.", field="sub")
         beat_s = heartbeat_s(parameters, self.node)
+        self.node.locates.take(self.user.id, len(starts))
         events = _Events(self.node.hub.epoch, ids=parameters.get("ids", ["1"])[-1] != "0", chunked=self.request.version == "HTTP/1.1")
 
         self.set_header("Content-Type", "text/event-stream")

@@ -39,6 +39,7 @@ class WebSocket(Wire, WebSocketHandler):
         parameters = self.parameters()
         self.starts = self.subscriptions(parameters)
         self.beat_s = heartbeat_s(parameters, self.node)
+        self.node.locates.take(self.user.id, len(self.starts))
         headers = self.request.headers
         upgrades = {part.strip().lower() for part in headers.get("Connection", "").split(",")}
         if headers.get("Upgrade", "").lower() != "websocket" or "upgrade" not in upgrades:
@@ -151,6 +152,7 @@ class WebSocket(Wire, WebSocketHandler):
                 subscriptions = self.wire.attachment.subscriptions
                 if channel not in subscriptions and len(subscriptions) >= MAX_CHANNELS:
                     raise ProtocolError("bad-request", f"A connection has at most {MAX_CHANNELS} channels.", field="channel")
+                self.node.locates.take(self.wire.user.id)
                 located, errors = await locate(self.node, self.wire.user, {channel: start}, ref=command.ref)
             except ProtocolError as error:
                 self._answer(command.ref, command.channel, error)

@@ -66,13 +66,15 @@ def heartbeat_s(parameters: dict[str, list[str]], node: Node) -> float:
 
 
 async def locate(node: Node, user: User, starts: dict[str, Start], ref: Ref = None) -> tuple[list[Located], list[bytes]]:
-    """Where each subscription begins, and an `error` event for each that is refused. Raises Unavailable."""
+    """Where each subscription begins, and an `error` event for each that is refused. Raises Unavailable.
+
+    Take the user's tokens before: what is refused for now is refused whole, so that no client loses a channel by it.
+    """
     errors: list[bytes] = []
 
     async def one(channel: str, start: Start) -> Located | None:
         try:
             authorize(user, "read", channel)
-            node.locates.take(user.id)
             return Located(start, *await node.feed.locate(channel, start))
         except ProtocolError as error:
             errors.append(error_event(error, channel=channel, ref=ref))

@@ -5,6 +5,7 @@ VERDICTS: dict[str, str] = {
     "unsupported": "The browser doesn't have it.",
     "disabled": "The operator has left it out.",
     "forbidden": "The server refused this page or user.",
+    "refused": "Something on the way answered with a status that isn't the server's own.",
     "blocked": "Something on the way refused it at once.",
     "swallowed": "Something on the way took the request and never answered.",
     "silent": "It opened, and then nothing came through.",
@@ -15,6 +16,9 @@ VERDICTS: dict[str, str] = {
     "offline": "There was no network.",
     "draining": "The server was about to stop.",
     "overloaded": "The server asked to come again later.",
+    "too-long": "There are more channels than its URL can name.",
+    "closed": "The page closed it.",
+    "slower": "Another one served better.",
     "superseded": "A better one was ready first.",
     "lost": "It worked and broke.",
 }

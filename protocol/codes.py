@@ -42,8 +42,6 @@ CODES: dict[str, Code] = {
 }
 
 CLOSE_NORMAL = 1000
-CLOSE_POLICY = 1008
-CLOSE_TOO_BIG = 1009
 CLOSE_RESTARTING = 1012
 CLOSE_OVERLOADED = 1013
 """RFC 6455 section 7.4.1 and the registry that it opens."""

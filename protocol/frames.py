@@ -51,6 +51,7 @@ class PublishBody(msgspec.Struct):
     data: msgspec.Raw
     id: str | None = None
     signal: bool = False
+    state: bool = False
 
 
 class BatchBody(msgspec.Struct):

@@ -4,7 +4,7 @@ _id  {c: channel, e: epoch, o: offset of the first message}    unique, so no two
 n    how many messages
 t    when, ms since 1970 UTC
 m    their JSON events, as clients get them, joined by newlines (compact JSON has none of its own)
-k    a hash of (channel, user, client id) of each message that has a client id; unique over the log
+k    a hash of (epoch, channel, user, client id) of each message that has a client id; unique over the log
 w    which attempt of which writer this is, so that a writer whose connection broke knows its own again
 p    the process that wrote it; its change stream leaves these out
 """
@@ -31,9 +31,9 @@ class Chunk(NamedTuple):
         return self.first + len(self.messages) - 1
 
 
-def id_key(channel: str, user: str, id: str) -> bytes:
-    """The 16 bytes that stand for a client id in the unique index."""
-    return hashlib.blake2b(f"{channel}\n{user}\n{id}".encode(), digest_size=16).digest()
+def id_hash(epoch: str, channel: str, user: str, id: str) -> bytes:
+    """The 16 bytes that stand for a client id in the unique index; what an earlier life of the log holds is no repeat."""
+    return hashlib.blake2b(f"{epoch}\n{channel}\n{user}\n{id}".encode(), digest_size=16).digest()
 
 
 def chunk_document(

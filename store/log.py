@@ -15,7 +15,7 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from protocol.codes import Unavailable
-from store.chunks import CHUNK_BYTES, CHUNK_MESSAGES, id_key
+from store.chunks import CHUNK_BYTES, CHUNK_MESSAGES
 from store.writer import Pending, Receipt, Writer
 
 DEADLINE_S = 5.0
@@ -53,7 +53,7 @@ class Log:
             raise Unavailable(self.refusing, retry_after_s=5)
         if len(self._queue) >= BACKLOG_MESSAGES or self._bytes + len(data) > BACKLOG_BYTES:
             raise Unavailable("Too many messages are waiting to be stored.")
-        key = id_key(channel, user["id"], id) if id is not None else None
+        key = (channel, user["id"], id) if id is not None else None
         pending = Pending(channel, user, id if id is not None else os.urandom(12).hex(), key, data, self._clock())
         self._queue.append(pending)
         self._bytes += len(data)
@@ -99,7 +99,7 @@ class Log:
         taken: list[Pending] = []
         left: list[Pending] = []
         room: dict[str, tuple[int, int]] = {}
-        keys: set[bytes | None] = set()
+        keys: set[tuple[str, str, str] | None] = set()
         total = 0
         while self._queue and total < COMMIT_BYTES:
             pending = self._queue.popleft()

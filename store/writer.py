@@ -21,7 +21,7 @@ from protocol.codes import ProtocolError
 from protocol.hub import Hub
 from protocol.message import Message, encode_message
 from protocol.positions import Position
-from store.chunks import Chunk, chunk_document, id_key
+from store.chunks import Chunk, chunk_document, id_hash
 from store.reader import Reader
 
 KNOWN_HEADS = 50_000
@@ -47,11 +47,12 @@ class Pending:
 
     __slots__ = ("attempts", "channel", "data", "future", "id", "key", "since_s", "user")
 
-    def __init__(self, channel: str, user: dict[str, Any], id: str, key: bytes | None, data: bytes, since_s: float):
+    def __init__(self, channel: str, user: dict[str, Any], id: str, key: tuple[str, str, str] | None, data: bytes, since_s: float):
         self.channel = channel
         self.user = user
         self.id = id
         self.key = key
+        """Channel, user and client id: the same again is the same message. None where its sender gave no id."""
         self.data = data
         self.since_s = since_s
         self.attempts: tuple[bytes, ...] = ()
@@ -205,7 +206,7 @@ class Writer:
             pending.attempts += (tag,)
             position = Position(epoch, first + i)
             messages.append(encode_message("message", channel, position, id=pending.id, time=now, user=pending.user, data=pending.data))
-        keys = [p.key for p in pendings if p.key is not None]
+        keys = [id_hash(epoch, *p.key) for p in pendings if p.key is not None]
         document = chunk_document(channel, epoch, first, [m.payload for m in messages], keys, now, tag, self._process)
         return _Attempt(channel, first, pendings, messages, document)
 
@@ -238,13 +239,11 @@ class Writer:
     async def _answer_duplicates(self, pendings: list[Pending]) -> None:
         """Answers those of *pendings* whose id the log has already. Raises PyMongoError."""
         by_key = {p.key: p for p in pendings if p.key is not None}
-        found = self._reader.log.find({"k": {"$in": list(by_key)}})
+        found = self._reader.log.find({"k": {"$in": [id_hash(self._reader.epoch, *key) for key in by_key]}})
         async for document in found:
-            if document["_id"]["e"] != self._reader.epoch:
-                continue
             for offset, payload in enumerate(document["m"].split(b"\n"), document["_id"]["o"]):
                 stored = msgspec.json.decode(payload, type=_Stored)
-                pending = by_key.get(id_key(document["_id"]["c"], stored.user["id"], stored.id))
+                pending = by_key.get((document["_id"]["c"], stored.user["id"], stored.id))
                 if pending is None or pending.future.done():
                     continue
                 if bytes(stored.data) == pending.data:

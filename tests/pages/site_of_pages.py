@@ -9,6 +9,7 @@ from tornado.testing import AsyncHTTPTestCase
 from tornado.web import Application
 
 from handlers import pages
+from handlers.metrics import Metrics
 from negotiation import origin
 from negotiation.identity import Identity
 from settings import Settings
@@ -19,7 +20,7 @@ HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 class PagesCase(AsyncHTTPTestCase):
     def get_app(self) -> Application:
         trusted = origin.networks(("127.0.0.0/8",))
-        node = SimpleNamespace(settings=Settings(_cli_parse_args=[]), identity=Identity(b"s" * 32), trusted=trusted)
+        node = SimpleNamespace(settings=Settings(_cli_parse_args=[]), identity=Identity(b"s" * 32), trusted=trusted, metrics=Metrics())
         return Application(pages.routes(), default_handler_class=pages.NotFound, node=node)
 
     def get(self, path: str, language: str | None = None, **headers: str) -> HTTPResponse:

@@ -68,7 +68,7 @@ class TestHeaders(PagesCase):
             assert "unsafe" not in policy
             assert headers["X-Content-Type-Options"] == "nosniff"
             assert headers["Referrer-Policy"] == "same-origin"
-            assert headers["Cache-Control"] == "no-store"
+            assert headers["Cache-Control"] == "private, no-cache"
             assert headers["Content-Type"] == "text/html; charset=UTF-8"
 
     def test_only_a_plain_host_enters_the_policy(self):
