@@ -96,7 +96,7 @@ class Reader:
         """Reads may fail or lag."""
 
     def _channel(self, name: str) -> Channel:
-        if self.epoch != self._truth.epoch or self.is_shaky and self._pick(40) == 1:
+        if self.epoch != self._truth.epoch or self.is_shaky and self._pick(80) == 1:
             raise Away
         return self._truth.channel(name, self.epoch)
 

@@ -16,9 +16,9 @@ from protocol.session import Attachment, Item, Read, Subscription
 from tests.protocol.process import Process
 from tests.protocol.true_log import Away, Channel, Steps
 
-PAGE_BYTES = 250
-"""Two messages, or one."""
-ANSWER_BYTES = 600
+PAGE_BYTES = 600
+"""A few messages, or one."""
+ANSWER_BYTES = 800
 
 
 class Asked(NamedTuple):

@@ -64,7 +64,7 @@ class World:
         if process.hub.epoch != self.truth.epoch:
             return
         number = (1, 1, 2, 3, 7)[self.pick(5)]
-        messages = self.truth.channel(name).commit([(10, 100, 700)[self.pick(3)] for _ in range(number)])
+        messages = self.truth.channel(name).commit([(10, 60, 500)[self.pick(3)] for _ in range(number)])
         notice = Notice(self.truth.epoch, name, messages)
         for other in self.processes:
             if other is process:
@@ -223,19 +223,19 @@ class World:
 
 
 HAPPENINGS: list[Callable[[World], None]] = [
-    *[World.step] * 12,
+    *[World.step] * 20,
     *[World.commit] * 3,
-    *[World.bring] * 4,
+    *[World.bring] * 3,
     *[World.read] * 3,
     World.fill_up,
-    *[World.subscribe] * 2,
-    *[World.open] * 2,
-    *[World.poll] * 2,
+    *[World.subscribe] * 3,
+    *[World.open] * 3,
+    World.poll,
     World.trim,
     World.sweep,
     World.lose,
     World.cut,
-    *[World.refresh] * 2,
+    World.refresh,
     World.restore,
     World.renew,
 ]
