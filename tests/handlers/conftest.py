@@ -6,13 +6,29 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.handlers.four_wires import WIRES, Wire
-from tests.handlers.talking import Visitor
+from tests.handlers.talking import Visitor, database_uri
 from tests.running import Server
 
 
 @pytest.fixture
 def channel() -> str:
     return f"chat:{secrets.token_hex(6)}"
+
+
+@pytest.fixture(scope="module")
+def beside(server: Server) -> Iterator[Callable[..., Server]]:
+    """Starts servers with settings of the test's own, each with a database of its own in the mongod of `server`: that takes two
+    seconds less than one that brings its own."""
+    started: list[Server] = []
+
+    def start(**settings: object) -> Server:
+        started.append(Server(mongodb_uri=database_uri(server, secrets.token_hex(4)), **settings))
+        return started[-1].start()
+
+    yield start
+    for running in started:
+        running.close()
+    assert [line for running in started for line in running.tracebacks()] == []
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from http.cookies import SimpleCookie
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from tests.running import API_KEY, Server
 
@@ -245,3 +246,8 @@ def open_connections(server: Server) -> dict[str, int]:
     text = ask(server, "GET", "/metrics").body.decode()
     lines = [line for line in text.splitlines() if line.startswith("anywire_connections{")]
     return {line.split('"')[1]: int(float(line.split()[-1])) for line in lines}
+
+
+def database_uri(server: Server, name: str) -> str:
+    """Of the database *name* in the mongod that *server* owns."""
+    return f"mongodb://{quote(str(server.data / 'mongodb' / 'mongod.sock'), safe='')}/{name}?directConnection=true"

@@ -14,7 +14,7 @@ from server import _node
 from settings import Settings
 from store.connect import connect
 from tests.handlers.four_wires import query_of
-from tests.handlers.talking import Link, eventually, open_connections, read_answer, request
+from tests.handlers.talking import Link, database_uri, eventually, open_connections, read_answer, request
 
 WIRES = 2000
 BATCH = 200
@@ -62,9 +62,8 @@ def test_a_wire_that_is_dropped_leaves_nothing(server, channel):
 
 async def _drop_thousands(server, channel):
     """The server's objects can be counted only in its process, so it runs in this one, on the other server's database."""
-    path = str(server.data / "mongodb" / "mongod.sock").replace("/", "%2F")
     async with contextlib.AsyncExitStack() as started:
-        connection = await connect(uri=f"mongodb://{path}/leaks?directConnection=true", data=server.data)
+        connection = await connect(uri=database_uri(server, "leaks"), data=server.data)
         started.push_async_callback(connection.close)
         node = await _node(Settings(publish_per_s=0, data=server.data), connection, started)
         http = tornado.httpserver.HTTPServer(application(node))

@@ -4,16 +4,12 @@ import pytest
 
 from tests.handlers.four_wires import Refused, SseWire
 from tests.handlers.talking import Visitor, eventually, open_connections
-from tests.running import Server
 
 
 @pytest.fixture(scope="module")
-def strict():
+def strict(beside):
     """A server with tight limits."""
-    running = Server(connections_per_address=3, catch_up_bytes_per_s=100_000).start()
-    yield running
-    running.close()
-    assert running.tracebacks() == []
+    return beside(connections_per_address=3, catch_up_bytes_per_s=100_000)
 
 
 def test_an_address_has_so_many_connections(strict, channel, opened, kind):

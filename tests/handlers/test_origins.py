@@ -29,14 +29,9 @@ STRANGERS = ["https://evil.example", "http://anywire.test.evil.example", "http:/
 
 
 @pytest.fixture(scope="module")
-def friendly():
+def friendly(beside):
     """A server that one other origin may use."""
-    from tests.running import Server
-
-    running = Server(origins=f"{FRIEND},null", publish_per_s=1, hold_s=1).start()
-    yield running
-    running.close()
-    assert running.tracebacks() == []
+    return beside(origins=f"{FRIEND},null", publish_per_s=1, hold_s=1)
 
 
 @pytest.mark.parametrize(("method", "target"), [target for target in TARGETS if target[1] not in ("/anywire.js",)])

@@ -7,7 +7,6 @@ import pytest
 
 from tests.handlers.four_wires import WebSocketWire
 from tests.handlers.talking import BACKEND, Visitor, ask
-from tests.running import Server
 
 LARGEST = "x" * (65536 - 2)
 """With its quotes 64 KiB as JSON."""
@@ -182,12 +181,9 @@ def test_a_signal_is_answered_202_and_not_stored(visitor, channel):
 
 
 @pytest.fixture(scope="module")
-def limited():
+def limited(beside):
     """A server that takes 5 messages a second from a user, and 50 at once."""
-    running = Server(publish_per_s=5).start()
-    yield running
-    running.close()
-    assert running.tracebacks() == []
+    return beside(publish_per_s=5)
 
 
 def test_what_is_refused_for_now_says_when(limited, channel):

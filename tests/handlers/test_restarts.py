@@ -13,7 +13,7 @@ from store.reader import Reader
 from store.retention import Retention
 from store.writer import Writer
 from tests.handlers.four_wires import WIRES, LongPollWire, SseWire, WebSocketWire
-from tests.handlers.talking import Closed, Link, Visitor, eventually, open_connections, read_answer, request
+from tests.handlers.talking import Closed, Link, Visitor, database_uri, eventually, open_connections, read_answer, request
 from tests.running import Server
 
 
@@ -108,7 +108,7 @@ def test_what_was_trimmed_is_announced_and_the_rest_delivered(server, channel, o
     epoch = receipts[0]["position"].split("-")[0]
     server.kill()  # so that no window in memory still has what is trimmed
     server.start()
-    uri = f"mongodb://{str(server.data / 'mongodb' / 'mongod.sock').replace('/', '%2F')}/?directConnection=true"
+    uri = database_uri(server, "anywire")
     floor = keep_the_newest(uri, channel, epoch, 15)
     assert 0 < floor <= 15
     for kind in WIRES:

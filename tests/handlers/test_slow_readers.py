@@ -7,7 +7,6 @@ import pytest
 
 from tests.handlers.four_wires import SseWire, WebSocketWire
 from tests.handlers.talking import Visitor
-from tests.running import Server
 
 MESSAGE = "x" * 50_000
 BATCH = 50
@@ -20,12 +19,9 @@ PROMPT_S = 2.0
 
 
 @pytest.fixture(scope="module")
-def roomy():
+def roomy(beside):
     """A server with no other limit in the way."""
-    running = Server(catch_up_bytes_per_s=0, bus="memory").start()
-    yield running
-    running.close()
-    assert running.tracebacks() == []
+    return beside(catch_up_bytes_per_s=0, bus="memory")
 
 
 def resident_bytes(server):

@@ -94,8 +94,8 @@ def test_the_network_is_the_address_that_a_trusted_proxy_names(server):
         assert network(garbage).startswith("n_")
 
 
-def test_nobody_else_is_believed(start_server):
-    server = start_server(trusted_proxies="192.0.2.0/24")
+def test_nobody_else_is_believed(beside):
+    server = beside(trusted_proxies="192.0.2.0/24")
     plain = ask(server, "GET", "/v1/negotiate")
     forwarded = ask(server, "GET", "/v1/negotiate", {"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Proto": "https"})
     assert forwarded.json["network"] == plain.json["network"] and not cookie_of(forwarded)["secure"]
