@@ -39,7 +39,7 @@ class Publisher:
             with self._node.metrics.publish_s.time():
                 return await self._node.log.append(channel, user.public(), id, checked)
         except Refusal as error:
-            if id is not None and error.retry_after_s is not None:
+            if id is not None and error.retry_after_s is not None and error.code != "after-refused":
                 self._refused.setdefault(channel, id)
             raise
 

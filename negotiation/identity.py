@@ -78,6 +78,8 @@ def clean_name(name: str) -> str:
     name = " ".join(unicodedata.normalize("NFC", name).split())
     if not 1 <= len(name) <= MAX_NAME_CHARS:
         raise ProtocolError("bad-request", f"A name has 1 to {MAX_NAME_CHARS} characters.", field="name")
+    if not any(unicodedata.category(c)[0] in "LNPS" for c in name):
+        raise ProtocolError("bad-request", "A name has something to see.", field="name")
     if any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") or c in _DIRECTION for c in name):
         raise ProtocolError("bad-request", "A name has no control characters.", field="name")
     return name

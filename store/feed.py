@@ -79,8 +79,8 @@ class Feed:
         return log
 
     async def _fill(self, channel: str) -> None:
-        log = self._hub.log(channel)
-        while log.head is not None and log.has_hole:
+        # asked for anew each time: the hub may let go of a log, and the log may begin another life
+        while (log := self._hub.log(channel)).head is not None and log.has_hole:
             if log.heard - log.head > HOLE_MESSAGES:
                 self._hub.jump(channel, log.heard)
                 return

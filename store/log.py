@@ -14,7 +14,7 @@ from typing import Any
 
 from pymongo.errors import PyMongoError
 
-from protocol.codes import Unavailable
+from protocol.codes import ProtocolError, Unavailable
 from store.chunks import CHUNK_BYTES, CHUNK_MESSAGES
 from store.writer import Pending, Receipt, Writer
 
@@ -40,6 +40,8 @@ class Log:
         self._bytes = 0
         self._committer: asyncio.Task[None] | None = None
         self._watch: asyncio.TimerHandle | None = None
+        self._just_refused: set[tuple[str, str]] = set()
+        """Channel and user of what expired in this turn of the loop, whose senders don't know yet."""
         self.refusing: str | None = None
         """Why nothing is taken at the moment, such as a full disk."""
 
@@ -47,10 +49,12 @@ class Log:
         """Stores one message and returns its receipt once a majority has it.
 
         *data* is compact JSON. With an *id*, the same user's same id on the same channel gives the first one's receipt again.
-        Raises ProtocolError id-reused where the data differs, Unavailable where the log can't take it now.
+        Raises ProtocolError id-reused where the data differs or after-refused, Unavailable where the log can't take it now.
         """
         if self.refusing is not None:
             raise Unavailable(self.refusing, retry_after_s=5)
+        if (channel, user["id"]) in self._just_refused:
+            raise ProtocolError("after-refused")
         if len(self._queue) >= BACKLOG_MESSAGES or self._bytes + len(data) > BACKLOG_BYTES:
             raise Unavailable("Too many messages are waiting to be stored.")
         key = (channel, user["id"], id) if id is not None else None
@@ -134,4 +138,7 @@ class Log:
                     refused.add(sender)
                 pending.fail(Unavailable())
             waiting = waiting or not pending.future.done()
-        self._watch = asyncio.get_running_loop().call_later(self._deadline_s / 5, self._expire) if waiting else None
+        loop = asyncio.get_running_loop()
+        self._just_refused = refused
+        loop.call_soon(refused.clear)  # by then each sender was woken
+        self._watch = loop.call_later(self._deadline_s / 5, self._expire) if waiting else None

@@ -3,8 +3,9 @@
 Everything here reads with read concern majority from the primary: what a fail-over could take back is not read.
 """
 
-from collections.abc import AsyncIterator
-from typing import Any
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
 
 from bson.int64 import Int64
 from pymongo.errors import PyMongoError
@@ -17,8 +18,27 @@ from protocol.resume import Bounds
 from protocol.session import Page
 from store.chunks import Chunk, chunk_range, decode_chunk
 
+T = TypeVar("T")
+
 CONFIRM_MS = 2000
 """How long the primary may take to confirm that it is the primary (PROTOCOL: 503 after 2 s)."""
+
+
+class EpochChanged(PyMongoError):
+    """The log began another life while it was read or written: what came of it belongs to none."""
+
+
+def in_one_life(read: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+    """Makes *read*, which asks more than once, fail with EpochChanged rather than mix two lives of the log."""
+
+    @functools.wraps(read)
+    async def guarded(self: "Reader", *args: Any, **kwargs: Any) -> T:
+        epoch = self.epoch
+        found = await read(self, *args, **kwargs)
+        self.stay_in(epoch)
+        return found
+
+    return guarded
 
 
 class Reader:
@@ -29,6 +49,11 @@ class Reader:
         self._confirmed = database.get_collection("log", read_concern=ReadConcern("linearizable"))
         self._channels = database.get_collection("channels", read_concern=majority)
 
+    def stay_in(self, epoch: str) -> None:
+        """Raises EpochChanged unless *epoch* is still the log's."""
+        if self.epoch != epoch:
+            raise EpochChanged(f"the log is no longer {epoch}")
+
     async def ready(self) -> None:
         """Returns once the primary has answered. Raises PyMongoError."""
         await self._channels.find_one({"_id": ""}, {"_id": 1})
@@ -37,12 +62,15 @@ class Reader:
         """The chunks that hold what follows *after*, oldest first; the first one may begin earlier. Raises PyMongoError."""
         # the chunk that holds after + 1 may begin with it, or be the last one that begins before: if that ends earlier, the
         # first one behind it comes with the others, also when it was stored between these two reads
-        before = await self.log.find_one(chunk_range(channel, self.epoch, -1, after + 1), sort=[("_id", -1)])
+        epoch = self.epoch
+        before = await self.log.find_one(chunk_range(channel, epoch, -1, after + 1), sort=[("_id", -1)])
+        self.stay_in(epoch)
         if before is not None and before["_id"]["o"] + before["n"] > after + 1:
             yield decode_chunk(before)
-        cursor = self.log.find(chunk_range(channel, self.epoch, after), sort=[("_id", 1)], batch_size=10)
+        cursor = self.log.find(chunk_range(channel, epoch, after), sort=[("_id", 1)], batch_size=10)
         try:
             async for document in cursor:
+                self.stay_in(epoch)
                 yield decode_chunk(document)
         finally:
             await cursor.close()
@@ -68,6 +96,7 @@ class Reader:
             raise Unavailable("The log is behind what was delivered from it.")
         return Page(messages, bounds)
 
+    @in_one_life
     async def newest(self, channel: str, max_bytes: int) -> tuple[int, list[Message]]:
         """The newest offset (0 in an empty channel), and about *max_bytes* of the messages that end there. Raises PyMongoError."""
         messages: list[Message] = []
@@ -84,11 +113,13 @@ class Reader:
             await cursor.close()
         return messages[-1].offset if messages else await self.head(channel), messages
 
+    @in_one_life
     async def head(self, channel: str) -> int:
         """The newest offset, 0 in an empty channel. Raises PyMongoError."""
         newest = await self.log.find_one(chunk_range(channel, self.epoch, -1), {"n": 1}, sort=[("_id", -1)])
         return _last(newest) if newest is not None else await self._tombstone(channel, "head")
 
+    @in_one_life
     async def bounds(self, channel: str, *, confirmed: bool = False) -> Bounds:
         """Head and floor. *confirmed* makes the primary prove that it still is it, which takes some 100 ms. Raises PyMongoError."""
         if confirmed:
@@ -108,6 +139,7 @@ class Reader:
         entry = await self._channels.find_one({"_id": channel, "e": self.epoch}, {field: 1})
         return int(entry[field]) if entry is not None else 0
 
+    @in_one_life
     async def history(self, channel: str, before: int | None, limit: int, max_bytes: int) -> tuple[list[Message], bool]:
         """Up to *limit* messages below offset *before* (None: the newest), oldest first, and whether there are older ones kept.
 

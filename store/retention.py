@@ -79,9 +79,9 @@ class Retention:
         if newest is None:
             return 0
         floor = newest["_id"]["o"] + newest["n"] - 1
-        await self._channels.update_one(
-            {"_id": channel}, {"$set": {"e": epoch}, "$max": {"floor": floor, "head": bounds.head}}, upsert=True
-        )
+        same = {"$eq": ["$e", epoch]}  # what an earlier life of the log left behind says nothing of this one
+        left = {name: {"$cond": [same, {"$max": [f"${name}", value]}, value]} for name, value in (("floor", floor), ("head", bounds.head))}
+        await self._channels.update_one({"_id": channel}, [{"$set": {"e": epoch, **left}}], upsert=True)
         deleted = await self._log.delete_many(chunk_range(channel, epoch, -1, newest["_id"]["o"] + 1))
         logger.info("trimmed %s up to %d: %d chunks", channel, floor, deleted.deleted_count)
         return floor - bounds.floor

@@ -130,12 +130,14 @@ class Writer:
 
     async def commit(self, pendings: list[Pending]) -> list[Pending]:
         """One insert of at most one chunk a channel. Returns the messages that have to be tried again, in order. Raises PyMongoError."""
+        epoch = self._reader.epoch
         channels: dict[str, list[Pending]] = {}
         for pending in pendings:
             channels.setdefault(pending.channel, []).append(pending)
         for channel, of_channel in channels.items():
             if (left := await self._locate(channel, of_channel)) is not of_channel:
                 channels[channel] = left
+        self._reader.stay_in(epoch)
         attempts = [self._prepare(channel, of_channel) for channel, of_channel in channels.items() if of_channel]
         if not attempts:
             return []
@@ -161,6 +163,7 @@ class Writer:
             elif await self._below_floor(attempt):
                 again.extend(attempt.pendings)
             else:
+                self._reader.stay_in(epoch)
                 self._done(attempt, started_s)
         return again
 
@@ -212,19 +215,20 @@ class Writer:
 
     def _doubt(self, attempts: list[_Attempt]) -> None:
         for attempt in attempts:
-            self._heads[attempt.channel].stale = True
+            if attempt.channel in self._heads:
+                self._heads[attempt.channel].stale = True
 
     async def _below_floor(self, attempt: _Attempt) -> bool:
         """True where we knew the head so long ago that the chunk may lie below what was trimmed since, and does; it is taken out again."""
-        head = self._heads[attempt.channel]
-        if self._clock() - head.confirmed_s <= self._confirmed_s:
+        head = self._heads.get(attempt.channel)
+        if head is None or self._clock() - head.confirmed_s <= self._confirmed_s:
             return False
         entry = await self._channels.find_one({"_id": attempt.channel, "e": self._reader.epoch}, {"floor": 1})
         if entry is None or attempt.first > entry["floor"]:
             return False
         logger.warning("%s was trimmed past our head while we slept: appending again", attempt.channel)
         await self._log.delete_one({"_id": attempt.document["_id"], "w": attempt.document["w"]})
-        del self._heads[attempt.channel]
+        self._heads.pop(attempt.channel, None)
         return True
 
     def _done(self, attempt: _Attempt, started_s: float) -> None:

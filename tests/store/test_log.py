@@ -152,6 +152,31 @@ async def test_what_waits_too_long_is_refused_in_order_and_the_rest_goes_on(mong
 
 
 @pytest.mark.gen_test(timeout=20)
+async def test_nothing_slips_in_before_its_sender_knows_that_the_last_one_expired(mongo_uri, database, driver):
+    proxy = await Proxy(mongo_uri).start()
+    through = await connect(uri=proxy.uri, data=None, driver=driver, database=database.name)
+    process = await Process.make(through.database, deadline_s=60)
+    await process.publish("chat:x", 1)
+    proxy.mode = "freeze"
+    first = asyncio.ensure_future(process.log.append("chat:x", ANNA, "first", b"1"))
+    await asyncio.sleep(0.05)
+    process.log._deadline_s = 0
+    process.log._expire()
+    assert not first.done()
+    with pytest.raises(ProtocolError, match="after-refused"):
+        await process.log.append("chat:x", ANNA, "second", b"1")
+    with pytest.raises(Unavailable):
+        await first
+    proxy.mode = "pass"
+    process.log._deadline_s = 60
+    await asyncio.sleep(0)
+    assert [(await process.log.append("chat:x", ANNA, id, b"1")).offset for id in ("first", "second")] == [2, 3]
+    await process.log.close()
+    await through.close()
+    await proxy.stop()
+
+
+@pytest.mark.gen_test(timeout=20)
 async def test_the_backlog_is_bounded(database, monkeypatch):
     process = await Process.make(database)
     monkeypatch.setattr(log_module, "BACKLOG_MESSAGES", 10)

@@ -94,6 +94,16 @@ async def test_a_writer_that_slept_never_writes_below_the_floor(database):
 
 
 @pytest.mark.gen_test(timeout=20)
+async def test_what_another_life_left_behind_is_not_taken_for_this_one(database):
+    await retention(await filled(database, 120), now_ms=HOUR_MS).trim("chat:x")
+    await database.meta.update_one({"_id": "anywire"}, {"$set": {"epoch": "newlife1"}})
+    process = await filled(database)
+    assert (await process.reader.bounds("chat:x")) == (60, 0)
+    assert await retention(process, now_ms=HOUR_MS).trim("chat:x") == 36
+    assert (await process.reader.bounds("chat:x")) == (60, 36)
+
+
+@pytest.mark.gen_test(timeout=20)
 async def test_it_runs_by_itself_over_all_channels(database):
     process = await filled(database)
     await process.publish("chat:y", 30)
