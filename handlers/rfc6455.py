@@ -43,7 +43,10 @@ class StrictProtocol(WebSocketProtocol13):
                 return self._abort()
             if len(data) == 1 or not _may_be_sent(int.from_bytes(data[:2])):
                 return self._abort()
-        return super()._handle_message(opcode, data)
+        handled = super()._handle_message(opcode, data)
+        if opcode == 0x9 and self.stream.writing():
+            return self.stream.write(b"")  # pongs that aren't read must not pile up: nothing further is read before they have left
+        return handled
 
     def _abort(self) -> None:
         """Ends the connection; a peer that is to blame, and still listens, is told first."""

@@ -5,6 +5,7 @@ only while there is something to catch up with; a socket that is full makes its 
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import socket
@@ -25,8 +26,11 @@ PAGE_BYTES = 64 * 1024
 """What is written to one socket at a time while it catches up, and so what a slow reader holds of our memory."""
 UNREAD_S = 60.0
 """A peer that takes nothing for so long is gone (RFC 5482, TCP user timeout)."""
-MAX_CLIENT_BYTES = 1024 * 1024
-"""What a client may send without our reading it."""
+MAX_CLIENT_BYTES = 2 * 1024 * 1024
+"""What a client may send without our reading it; beyond it the connection is cut. Well above server.MAX_HEADER_BYTES: up to so
+much Tornado goes on reading ahead after the handshake (it keeps the limit of the last read), and a busy client isn't to be cut."""
+UNREAD_BYTES = 256 * 1024
+"""Of answers that a client asks for and doesn't read: with more of it, nothing further is taken from it."""
 
 logger = logging.getLogger("anywire.wire")
 
@@ -66,6 +70,7 @@ class StreamWire:
         self._shared = shared
         self._loop = asyncio.get_running_loop()
         self._since_s = self._sent_s = self._loop.time()
+        self._unread_bytes = 0
         self._pumping: asyncio.Task[None] | None = None
         self._beat = self._loop.call_later(heartbeat_s, self._heartbeat)
         self._reason = "the client left"
@@ -114,9 +119,21 @@ class StreamWire:
         self.control(hello(self._node, self.user, self.transport, self.id, self._heartbeat_s, self._network))
 
     def control(self, payload: bytes) -> None:
-        """Sends an event that answers this client: it isn't dropped, since what asks for answers is bounded."""
+        """Sends an event that answers this client: it isn't dropped. Who reads commands from it heeds `is_clogged`."""
         if not self._stream.closed():
-            self._send(self._encode_control(payload))
+            data = self._encode_control(payload)
+            self._unread_bytes = len(data) + (self._unread_bytes if self._stream.writing() else 0)
+            self._send(data)
+
+    @property
+    def is_clogged(self) -> bool:
+        """True where the client has asked for more than it reads."""
+        return self._unread_bytes > UNREAD_BYTES and self._stream.writing()
+
+    async def until_read(self) -> None:
+        """Until everything written so far has left, or the connection is closed."""
+        with contextlib.suppress(StreamClosedError):
+            await self._stream.write(b"")
 
     def refuse(self, error: Refusal, *, channel: str | None = None, ref: Ref = None, id: str | None = None) -> None:
         """Answers what can't be done."""

@@ -95,7 +95,7 @@ class WebSocket(Wire, WebSocketHandler):
         except ProtocolError as error:
             ref, channel = (None, None) if isinstance(message, bytes) else ref_of(message)
             self.wire.refuse(error, channel=channel, ref=ref)
-            return None
+            return self._before_next()
         match command:
             case Ping():
                 self.wire.control(PING)
@@ -109,7 +109,7 @@ class WebSocket(Wire, WebSocketHandler):
                 self._start(self._subscribe(command))
             case Unsubscribe():
                 self._start(self._unsubscribe(command))
-        return self._until_room() if len(self._waiting) >= MAX_WAITING else None
+        return self._before_next()
 
     def on_close(self) -> None:
         if self.wire is not None:
@@ -127,6 +127,12 @@ class WebSocket(Wire, WebSocketHandler):
         self._waiting.discard(task)
         if len(self._waiting) <= MAX_WAITING // 2:
             self._room.set()
+
+    def _before_next(self) -> Awaitable[None] | None:
+        """What has to happen before the next command is read."""
+        if len(self._waiting) >= MAX_WAITING:
+            return self._until_room()
+        return self.wire.until_read() if self.wire.is_clogged else None
 
     async def _until_room(self) -> None:
         self._room.clear()

@@ -1,11 +1,14 @@
 """A client that doesn't read costs little, delays nobody, and still gets everything (protocol, section 3)."""
 
+import contextlib
 import secrets
+import socket
+import threading
 import time
 
 import pytest
 
-from tests.handlers.four_wires import SseWire, WebSocketWire
+from tests.handlers.four_wires import PING, SseWire, WebSocketWire, frame
 from tests.handlers.talking import Visitor
 
 MESSAGE = "x" * 50_000
@@ -16,6 +19,10 @@ GROWTH_BYTES = 48 * 1024 * 1024
 """What the process may take on meanwhile, with five such clients: the channel's window of 4 MB, a batch as it is parsed, stored
 and answered, and what the allocator holds back."""
 PROMPT_S = 2.0
+ASKED = 400
+"""Times 60 KB: more than the kernel's buffers hold both ways."""
+ASKING_S = 4.0
+ANSWERS_BYTES = 8 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +92,30 @@ def test_a_client_that_reads_slowly_is_not_cut_off(roomy, opened, channel):
         if time.monotonic() - began_s < 1:
             time.sleep(0.02)
     assert offsets == list(range(1, BATCH + 1))
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [frame(b'{"type":"unsubscribe","channel":"chat:x","ref":"%s"}' % (b"x" * 60_000)), frame(b"x" * 120, PING) * 500],
+    ids=["commands", "pings"],
+)
+def test_answers_that_are_not_read_do_not_pile_up(roomy, opened, asking):
+    """Nor is a client cut off for asking fast: what can't be answered yet isn't read."""
+
+    def ask():
+        with contextlib.suppress(OSError):  # the end below
+            wire.link.send(asking * ASKED)
+
+    wire = opened(WebSocketWire, roomy, receive_bytes=8192)
+    wire.kind("hello")
+    before = resident_bytes(roomy)
+    sender = threading.Thread(target=ask)
+    sender.start()
+    sender.join(ASKING_S)
+    grown = resident_bytes(roomy) - before
+    assert sender.is_alive(), "all of it was taken although no answer was read, or the connection was cut"
+    assert grown < ANSWERS_BYTES, f"{grown / 1e6:.0f} MB more"
+    for _ in range(ASKED):
+        wire.frame()
+    wire.link.socket.shutdown(socket.SHUT_RDWR)  # which the sender feels
+    sender.join()
