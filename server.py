@@ -15,6 +15,7 @@ import tornado.netutil
 
 from handlers.application import application
 from handlers.node import Node
+from handlers.script import Script
 from negotiation.identity import Identity
 from negotiation.origin import networks
 from protocol.hub import Hub
@@ -56,12 +57,13 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     sockets = _listen(settings)
+    script = asyncio.ensure_future(asyncio.to_thread(Script.load))  # while MongoDB starts
     async with contextlib.AsyncExitStack() as started:
         connection = await connect(uri=settings.mongodb_uri, data=settings.data, driver=settings.mongo_driver)
         started.push_async_callback(connection.close)
         node = await _node(settings, connection, started)
         server = tornado.httpserver.HTTPServer(
-            application(node),
+            application(node, await script),
             max_header_size=MAX_HEADER_BYTES,
             max_body_size=MAX_BODY_BYTES,
             idle_connection_timeout=IDLE_S,

@@ -19,7 +19,7 @@ PING_S = 25
 """RFC 6455 pings; a pong that is overdue by as much ends the connection."""
 
 
-def application(node: Node) -> tornado.web.Application:
+def application(node: Node, script: Script) -> tornado.web.Application:
     routes: list[Any] = [
         (r"/v1/negotiate", Negotiate),
         (r"/v1/websocket", WebSocket),
@@ -30,7 +30,7 @@ def application(node: Node) -> tornado.web.Application:
         (r"/v1/history", History),
         (r"/v1/me", Me),
         (r"/v1/report", Report),
-        (r"/anywire\.js", ScriptHandler, {"script": Script.load()}),
+        (r"/anywire\.js", ScriptHandler, {"script": script}),
         (r"/healthz", Healthz),
         (r"/readyz", Readyz),
         (r"/metrics", MetricsText),

@@ -10,6 +10,7 @@ import tornado.httpserver
 import tornado.netutil
 
 from handlers.application import application
+from handlers.script import Script
 from server import _node
 from settings import Settings
 from store.connect import connect
@@ -66,7 +67,7 @@ async def _drop_thousands(server, channel):
         connection = await connect(uri=database_uri(server, "leaks"), data=server.data)
         started.push_async_callback(connection.close)
         node = await _node(Settings(publish_per_s=0, data=server.data), connection, started)
-        http = tornado.httpserver.HTTPServer(application(node))
+        http = tornado.httpserver.HTTPServer(application(node, Script(b"", b"", "")))
         sockets = tornado.netutil.bind_sockets(0, "127.0.0.1", backlog=BATCH)
         http.add_sockets(sockets)
         port = sockets[0].getsockname()[1]
