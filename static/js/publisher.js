@@ -17,7 +17,7 @@
    * onQuiet(): an acknowledgement takes longer than server.quietMs().
    */
   anywire.publisher = function (env, outbox, server, host) {
-    var lanes = {}; // by channel: {request, failures}
+    var lanes = {}; // by channel: {request, failures, window: how many go at once}
     var paused = anywire.timers(env); // by channel
     var waiting = {}; // entries by the ref that they were sent with
     var lastRef = 0;
@@ -32,12 +32,23 @@
       if (!paused.isArmed(name)) { paused.arm(name, flush, ms); }
     }
 
+    function flushSoon() {
+      if (!isFlushing) { env.soon(flush); }
+      isFlushing = true;
+    }
+
+    // Refused for now: all that follows it is, too. So one goes ahead, and more of them for each that is taken.
+    function refused(name, ms) {
+      lanes[name].window = 1;
+      pause(name, ms || REFUSED_MS);
+    }
+
     // --- frames
 
     // From the first that isn't sent on, all go again: the server refuses what comes after a refused one.
-    function sendFrames(send, entries) {
+    function sendFrames(send, lane, entries) {
       var isBehind = false;
-      anywire.each(entries, function (entry) {
+      anywire.each(entries.slice(0, lane.window), function (entry) {
         isBehind = isBehind || !entry.ref;
         if (!isBehind) { return; }
         lastRef += 1;
@@ -62,7 +73,7 @@
     function post(name, lane, entries) {
       var chars = 0;
       var parts = [];
-      var taken = anywire.filter(entries.slice(0, lane.failures ? 1 : BATCH), function (entry) {
+      var taken = anywire.filter(entries.slice(0, lane.failures ? 1 : Math.min(BATCH, lane.window)), function (entry) {
         chars += entry.json.length;
         return chars === entry.json.length || chars < BATCH_CHARS;
       });
@@ -97,8 +108,9 @@
     function settle(name, entry, answer) {
       var error = answer.error || (answer.code && answer);
       if (error && anywire.isTransient(error.code)) {
-        pause(name, error.retry || REFUSED_MS);
+        refused(name, error.retry);
       } else {
+        lanes[name].window += 1;
         finish(entry, error || null, answer);
       }
     }
@@ -109,10 +121,10 @@
       isFlushing = false;
       anywire.each(outbox.list(), function (entry) { (lists[entry.channel] = lists[entry.channel] || []).push(entry); });
       anywire.each(anywire.keys(lists), function (name) {
-        var lane = lanes[name] = lanes[name] || {failures: 0};
+        var lane = lanes[name] = lanes[name] || {failures: 0, window: Infinity};
         if (paused.isArmed(name)) { return; }
         if (send) {
-          sendFrames(send, lists[name]);
+          sendFrames(send, lane, lists[name]);
         } else if (!lane.request && host.canRequest()) {
           post(name, lane, lists[name]);
         }
@@ -121,10 +133,7 @@
 
     return {
       /** Once for all that one turn publishes. */
-      flush: function () {
-        if (!isFlushing) { env.soon(flush); }
-        isFlushing = true;
-      },
+      flush: flushSoon,
 
       /** Another wire: nothing that the last one took counts as sent. */
       reset: function () {
@@ -140,12 +149,14 @@
         if (!entry) { return; }
         delete waiting[event.ref];
         if (event.type === 'ack') {
+          lanes[entry.channel].window += 1;
           finish(entry, null, event);
+          if (lanes[entry.channel].window < Infinity) { flushSoon(); }
         } else if (!anywire.isTransient(event.code)) {
           finish(entry, event);
         } else if (entry.ref === event.ref) { // else it was sent once more since
           entry.ref = 0;
-          pause(entry.channel, event.retry || REFUSED_MS);
+          refused(entry.channel, event.retry);
         }
       },
 

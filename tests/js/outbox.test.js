@@ -77,6 +77,25 @@ for (const search of ['?transport=websocket', '?transport=long-poll']) {
     assert.strictEqual(p.acks.length, 20);
   });
 
+  test('a rate limit is not answered by sending all the rest again and again: ' + search, () => {
+    const p = page({ search });
+    let tokens = 50;
+    let blocked = null;
+    let asked = 0;
+    p.run(1500);
+    p.net.log.refusing = (channel, id) => {
+      asked += 1;
+      if (blocked && blocked !== id) { return 'after-refused'; }
+      tokens -= 1;
+      blocked = tokens < 0 ? id : null;
+      return blocked && 'rate-limited';
+    };
+    publish(p, 500);
+    for (let i = 0; i < 200 && p.acks.length < 500; i += 1) { p.run(1000); tokens = 20; }
+    assert.deepStrictEqual(p.got, upTo(500));
+    assert.ok(asked < 4 * 500, String(asked));
+  });
+
   test('what can never be stored is taken out, and the rest goes on: ' + search, () => {
     const p = page({ search });
     const bad = [];
