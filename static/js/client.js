@@ -76,12 +76,14 @@
 
     // Which transports there are: those that the page wants, the browser has and the server offers.
     function choose() {
-      var offered = server.offer.transports || [];
-      var wanted = forced ? [forced] : options.transports || anywire.PREFERENCE;
+      var offered = []; // in the operator's order
+      var wanted;
+      anywire.each(server.offer.transports || [], function (transport) { offered.push(transport.name); });
+      function isLeftOut(name) { return !anywire.has(offered, name); }
+      wanted = forced ? [forced] : options.transports || offered.concat(anywire.filter(anywire.PREFERENCE, isLeftOut));
       names = anywire.filter(wanted, function (name) {
-        var isOffered = anywire.filter(offered, function (offer) { return offer.name === name; }).length || !offered.length;
         var isSupported = anywire.wires[name] && env[anywire.wires[name].needs];
-        if (isOffered && isSupported) { return true; }
+        if (isSupported && !(offered.length && isLeftOut(name))) { return true; }
         note({transport: name, startedMs: server.sinceMs(), phases: {}, verdict: name + (isSupported ? '.disabled' : '.unsupported')});
         return false;
       });

@@ -114,6 +114,17 @@ test('the page can ask for fewer transports; those that the browser lacks or the
   assert.strictEqual(q.count('websocket') + q.count('sse'), 0);
 });
 
+test('the order is the operator\'s, unless the page has one', () => {
+  const offer = { transports: ['long-poll', 'websocket', 'sse'].map((name) => ({ name })) };
+  const p = page({ env: { offer } });
+  p.run(30000);
+  assert.strictEqual(p.wire.transport, 'long-poll');
+  assert.strictEqual(p.count('websocket') + p.count('sse') + p.count('short-poll'), 0);
+  const q = page({ env: { offer }, options: { transports: ['websocket', 'long-poll'] } });
+  q.run(1000);
+  assert.strictEqual(q.wire.transport, 'websocket');
+});
+
 test('offline: everything fails, and it comes back by itself and at once when told', () => {
   const all = { websocket: 'deny', sse: 'deny', 'long-poll': 'deny', 'short-poll': 'deny', publish: 'deny' };
   const p = page({ policy: all });
