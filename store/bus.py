@@ -1,7 +1,7 @@
 """The change stream on the log: tells this process what the others have stored.
 
 A doorbell, not the truth: it may be late, repeat, or lose its history; whatever is missing, the hub finds by the offsets
-and the feed reads from the log. While it is down, the heads of the followed channels are asked for every second.
+and the feed reads from the log. Once it is back, the heads of the followed channels are asked for.
 """
 
 import asyncio
@@ -9,19 +9,18 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from protocol.hub import Hub
 from store.chunks import decode_chunk
 from store.drivers import settle
 from store.feed import Feed
+from store.meta import load_meta
 from store.tasks import end
 
 MAX_AWAIT_MS = 500
 """How long one read of the stream waits; short, so that a server shutting down in good order doesn't freeze it."""
 POLL_S = 1.0
-HISTORY_LOST = 286
-"""ChangeStreamHistoryLost: the oplog no longer holds where we were."""
 
 logger = logging.getLogger("anywire.bus")
 
@@ -67,15 +66,16 @@ class Bus:
         while True:
             try:
                 self.up = True
-                while True:
+                while stream.alive:
                     change = await stream.try_next()
                     if change is not None:
                         self._take(change)
                     token = stream.resume_token
+                logger.warning("the change stream has ended: the database was dropped")
+                token = None
             except PyMongoError as error:
                 logger.warning("the change stream broke: %s", type(error).__name__)
-                if getattr(error, "code", None) == HISTORY_LOST:
-                    token = None
+                token = _still_good(token, error)
             self.up = False
             await settle(stream.close())
             stream = await self._reopen(token)
@@ -86,8 +86,7 @@ class Bus:
                 stream = await self._open(token)
                 await self._refresh()
             except PyMongoError as error:
-                if getattr(error, "code", None) == HISTORY_LOST:
-                    token = None
+                token = _still_good(token, error)
                 logger.warning("the change stream is still away: %s", type(error).__name__)
                 await asyncio.sleep(POLL_S)
             else:
@@ -96,9 +95,9 @@ class Bus:
 
     async def _refresh(self) -> None:
         """Everything that is followed, compared with the log."""
-        meta = await self._database.meta.find_one({"_id": "anywire"})
-        if meta is not None and meta["epoch"] != self._hub.epoch:
-            self._renewed(meta["epoch"])
+        meta = await load_meta(self._database)  # made anew where the database was dropped
+        if meta.epoch != self._hub.epoch:
+            self._renewed(meta.epoch)
         for channel in self._hub.followed():
             await self._feed.refresh(channel)
 
@@ -114,3 +113,11 @@ class Bus:
             head = self._hub.head(channel)
             if head is None or head < last:
                 self._hub.deliver(channel, decode_chunk(document).messages)
+
+
+def _still_good(token: Any, error: PyMongoError) -> Any:
+    """*token*, unless the server itself refused: it may no longer hold where we were (286), or never resume from there.
+
+    Beginning now costs nothing, since the heads are asked for afterwards.
+    """
+    return None if isinstance(error, OperationFailure) else token

@@ -85,6 +85,19 @@ async def test_a_new_epoch_is_noticed(connection):
 
 
 @pytest.mark.gen_test(timeout=20)
+async def test_a_dropped_database_is_another_life(connection):
+    _, two, bus, _ = await two_with_bus(connection)
+    await connection.writer.drop_database(connection.database.name)
+    await until(lambda: two.renewed)
+    assert two.renewed[0] != two.hub.epoch
+    assert (await connection.database.meta.find_one({"_id": "anywire"}))["epoch"] == two.renewed[0]
+    assert "ids" in await connection.database.log.index_information()
+    await connection.database.meta.update_one({"_id": "anywire"}, {"$set": {"epoch": "restored"}})
+    await until(lambda: "restored" in two.renewed)  # the stream is back
+    await bus.close()
+
+
+@pytest.mark.gen_test(timeout=20)
 async def test_renewing_sends_everybody_away(connection):
     process = await Process.make(connection.database)
     follower = Follower(process)
