@@ -26,17 +26,13 @@ class History(Base):
         position = parse_position(before, "before") if before else None
         if position is not None and position.epoch != self.node.hub.epoch:
             raise ProtocolError("dead-epoch", field="before")
-        keys = (self.user.id, self.outside.address)
-        wait_s = max(self.node.catch_up.wait_s(key) for key in keys)
-        if wait_s > 0:
-            raise ProtocolError("rate-limited", retry_after_s=wait_s)
+        self.node.catch_up.check(self.user.id, self.outside.address)
         try:
             async with asyncio.timeout(READ_S):
                 messages, more = await self.node.reader.history(channel, position and position.offset, limit, ANSWER_BYTES)
         except (PyMongoError, TimeoutError) as error:
             raise Unavailable() from error
-        for key in keys:
-            self.node.catch_up.spend(key, sum(len(message.payload) for message in messages))
+        self.node.catch_up.spend(self.user.id, self.outside.address, sum(len(message.payload) for message in messages))
         self.answer_events("messages", messages, more=more)
 
 

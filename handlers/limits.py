@@ -5,6 +5,10 @@ from collections.abc import Callable
 
 from protocol.codes import ProtocolError
 
+BURST_S = 10.0
+"""Seconds' worth that may be read at once."""
+USERS_AN_ADDRESS = 8
+
 
 class Buckets:
     def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic):
@@ -48,3 +52,25 @@ class Buckets:
         if now_s - self._sweep_s > max(1.0, self._burst / self._rate):
             self._sweep_s = now_s
             self._buckets = {k: v for k, v in self._buckets.items() if v[0] + (now_s - v[1]) * self._rate < self._burst}
+
+
+class CatchUp:
+    """What may be read from the log for those who come late, in bytes: so much for a user, and more for an address, which many share."""
+
+    def __init__(self, bytes_per_s: float):
+        self._users = Buckets(bytes_per_s, BURST_S * bytes_per_s)
+        self._addresses = Buckets(USERS_AN_ADDRESS * bytes_per_s, BURST_S * USERS_AN_ADDRESS * bytes_per_s)
+
+    def wait_s(self, user: str, address: str) -> float:
+        """Seconds until there may be another read."""
+        return max(self._users.wait_s(user), self._addresses.wait_s(address))
+
+    def check(self, user: str, address: str) -> None:
+        """Raises ProtocolError rate-limited unless there may be a read now."""
+        wait_s = self.wait_s(user, address)
+        if wait_s > 0:
+            raise ProtocolError("rate-limited", "Too much was read from the log at once.", retry_after_s=wait_s)
+
+    def spend(self, user: str, address: str, read_bytes: int) -> None:
+        self._users.spend(user, read_bytes)
+        self._addresses.spend(address, read_bytes)

@@ -11,6 +11,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.connections = Gauge("anywire_connections", "Open connections and held polls", ["transport"], registry=self.registry)
         self.delivered = Gauge("anywire_delivered", "Messages pushed to live connections since the start", registry=self.registry)
+        self.lag_s = Gauge("anywire_loop_lag_seconds", "By how much the event loop is late, smoothed", registry=self.registry)
         self.refused = Counter("anywire_refused", "Requests and commands refused", ["code"], registry=self.registry)
         self.publish_s = Histogram("anywire_publish_seconds", "From a publish to its receipt", registry=self.registry)
         self.verdicts = Counter(

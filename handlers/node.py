@@ -10,7 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from handlers.limits import Buckets
+from handlers.limits import Buckets, CatchUp
+from handlers.load import Load
 from handlers.metrics import Metrics
 from negotiation.identity import Identity, User
 from negotiation.origin import Network
@@ -55,7 +56,8 @@ class Node:
         self.publishes = Buckets(rate, 10 * rate)
         self.locates = Buckets(50 * rate, 500 * rate)
         """Channels that a user may subscribe to: some cost a read of the log."""
-        self.catch_up = Buckets(self.settings.catch_up_bytes_per_s, 10 * self.settings.catch_up_bytes_per_s)
+        self.catch_up = CatchUp(self.settings.catch_up_bytes_per_s)
+        self.load = Load()
 
     def admit(self, address: str) -> None:
         """Raises ProtocolError too-many-connections, or Unavailable while the server is about to stop."""

@@ -42,6 +42,7 @@ class MetricsText(Base):
         open_now = Counter(connection.transport for connection in self.node.connections)
         for transport in TRANSPORTS:
             metrics.connections.labels(transport).set(open_now[transport])
+        metrics.lag_s.set(self.node.load.lag_s)
         metrics.delivered.set(self.node.hub.delivered)
         self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
         self.write(metrics.text())

@@ -77,15 +77,11 @@ class PollWire:
         while size < MESSAGES_BYTES:
             pulled = self.attachment.pull(MESSAGES_BYTES - size)
             if isinstance(pulled, Read):
-                keys = (self.user.id, self.address)
-                wait_s = max(self._node.catch_up.wait_s(key) for key in keys)
-                if wait_s > 0 and taken:
+                if taken and self._node.catch_up.wait_s(self.user.id, self.address) > 0:
                     break
-                if wait_s > 0:
-                    raise ProtocolError("rate-limited", "Too much was read from the log at once.", retry_after_s=wait_s)
+                self._node.catch_up.check(self.user.id, self.address)
                 page = await self._node.feed.page(pulled, MESSAGES_BYTES - size)
-                for key in keys:
-                    self._node.catch_up.spend(key, sum(len(message.payload) for message in page.messages))
+                self._node.catch_up.spend(self.user.id, self.address, sum(len(message.payload) for message in page.messages))
                 self.attachment.give(pulled, page)
             elif pulled:
                 taken.extend(item.message.payload for item in pulled)
@@ -177,7 +173,7 @@ class ShortPoll(Poll):
     transport = "short-poll"
 
     def extra(self) -> dict[str, int]:
-        return {"poll": round(self.node.settings.poll_s * 1000)}
+        return {"poll": round(self.node.settings.poll_s * 1000 * self.node.load.factor)}
 
 
 def _resumed(located: Located) -> bool:

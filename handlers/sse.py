@@ -52,8 +52,10 @@ class Sse(Wire):
         stream.set_close_callback(wire.on_closed)
         events.first = b"retry: %d\n" % random.randint(*RETRY_MS)
         wire.greet()
-        asyncio.get_running_loop().call_later(PROOF_S, wire.control, PING)
+        loop = asyncio.get_running_loop()
+        proof_s = loop.time() + PROOF_S
         await self._attach(wire, events, starts)
+        loop.call_at(proof_s, wire.control, PING)  # behind every `subscribed`, however long the log took
 
     post = get
 

@@ -176,11 +176,10 @@ class StreamWire:
 
     async def _turn(self) -> None:
         """Waits until this user's budget for reading the log allows another page."""
-        keys = (self.user.id, self.address)
-        while (wait_s := max(self._node.catch_up.wait_s(key) for key in keys)) > 0:
+        catch_up = self._node.catch_up
+        while (wait_s := catch_up.wait_s(self.user.id, self.address)) > 0:
             await asyncio.sleep(wait_s)
-        for key in keys:
-            self._node.catch_up.spend(key, PAGE_BYTES)
+        catch_up.spend(self.user.id, self.address, PAGE_BYTES)
 
     def _send(self, data: bytes) -> Awaitable[None]:
         self._sent_s = self._loop.time()

@@ -100,7 +100,7 @@ def test_wait_bounds_the_hold(server, visitor, channel, wait, least_s, most_s):
 def test_wait_means_nothing_to_a_short_poll(visitor, channel):
     following = visitor.ask("GET", f"/v1/short-poll?sub={channel}").json["next"]
     answer, took_s = timed(lambda: visitor.ask("GET", f"/v1/short-poll?{following}&wait=2"))
-    assert answer.json == {"events": [], "next": following, "poll": 200} and took_s < 1
+    assert (answer.json["events"], answer.json["next"]) == ([], following) and took_s < 1
 
 
 @pytest.mark.parametrize("wait", ["", "x", "-1", "nan", "inf", "1e999", "1_0", "0x1", "%20", "%D9%A1", "1.", "1e400"])
@@ -161,4 +161,4 @@ def test_a_poll_of_http_1_0_is_answered(server, channel):
 def test_a_short_poll_says_when_to_come_again(server, opened, channel):
     wire = opened(ShortPollWire, server, channel)
     wire.event()
-    assert wire.answers[0].json["poll"] == 200
+    assert 200 <= wire.answers[0].json["poll"] <= 1000  # up to five times as long under load
