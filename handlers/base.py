@@ -31,6 +31,14 @@ logger = logging.getLogger("anywire.http")
 encode = msgspec.json.Encoder().encode
 
 
+class File(tornado.web.RequestHandler):
+    """What files have in common with all other addresses: how an error looks."""
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        self.set_header("Content-Type", "application/json")
+        self.finish(encode({"error": Refusal(_code(status_code)).body()}))
+
+
 @tornado.web.stream_request_body
 class Base(tornado.web.RequestHandler):
     max_body_bytes = MAX_BODY_BYTES
@@ -173,8 +181,7 @@ class Base(tornado.web.RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
         if not isinstance(error, Refusal):
-            code = _BY_STATUS.get(status_code, "internal" if status_code >= 500 else "bad-request")
-            error = Refusal(code)
+            error = Refusal(_code(status_code))
         if error.retry_after_s is not None:
             self.set_header("Retry-After", str(max(1, math.ceil(error.retry_after_s))))
         if error.status == 401:
@@ -237,3 +244,8 @@ def outside(request: HTTPServerRequest, node: Node) -> origin.Outside:
 def secrets_equal(a: str, b: str) -> bool:
     """In a time that doesn't tell how much of it is right."""
     return hmac.compare_digest(a.encode("utf-8", "surrogateescape"), b.encode())
+
+
+def _code(status: int) -> str:
+    """What we call an error that Tornado found."""
+    return _BY_STATUS.get(status, "internal" if status >= 500 else "bad-request")

@@ -11,9 +11,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import tornado.locale
-from tornado.web import StaticFileHandler
+from tornado.web import HTTPError, StaticFileHandler
 
-from handlers.base import Base
+from handlers.base import Base, File
 from protocol.codes import ProtocolError, Refusal
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -214,9 +214,14 @@ class NotFound(Page):
         raise ProtocolError("not-found")
 
 
-class Static(StaticFileHandler):
+class Static(File, StaticFileHandler):
     def set_extra_headers(self, path: str) -> None:
         self.set_header("X-Content-Type-Options", "nosniff")
+
+    def validate_absolute_path(self, root: str, absolute_path: str) -> str | None:
+        if "\0" in absolute_path:  # which no file system takes
+            raise HTTPError(404)
+        return super().validate_absolute_path(root, absolute_path)
 
 
 def routes() -> list:

@@ -14,7 +14,8 @@ from pathlib import Path
 import rjsmin
 from calmjs.parse import es5, rules
 from calmjs.parse.unparsers.es5 import Unparser
-from tornado.web import RequestHandler
+
+from handlers.base import File
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "static" / "js"
@@ -96,7 +97,7 @@ def _keep(path: Path, content: bytes) -> None:
         logger.info("the client can't be kept in %s: %s", path.parent, error)
 
 
-class ScriptHandler(RequestHandler):
+class ScriptHandler(File):
     def initialize(self, script: Script) -> None:
         self.script = script
 

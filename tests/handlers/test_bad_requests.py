@@ -49,6 +49,22 @@ def test_a_refusal_reaches_who_still_sends(server, target, headers, expected):
     assert send_all_then_read(server, parts).refusal()[:2] == expected
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "expected"),
+    [
+        ("GET", "/static/%00", (404, "not-found")),
+        ("GET", "/static/nothing.js", (404, "not-found")),
+        ("GET", "/static/" + "a" * 5000, (404, "not-found")),
+        ("GET", "/static/../server.py", (403, "forbidden")),
+        ("GET", "/static/js", (403, "forbidden")),
+        ("POST", "/static/js/client.js", (405, "method-not-allowed")),
+        ("POST", "/anywire.js", (405, "method-not-allowed")),
+    ],
+)
+def test_files_refuse_as_everything_else_does(server, method, target, expected):
+    assert ask(server, method, target).refusal()[:2] == expected
+
+
 def test_a_body_is_read_up_to_its_limit(server, channel):
     message = b'{"channel":"%s","data":1}' % channel.encode()
     for framed in (lambda body: ({}, body), lambda body: ({"Transfer-Encoding": "chunked"}, chunked(body))):
