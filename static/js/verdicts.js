@@ -18,9 +18,10 @@
     return /^(rate-limited|too-many-connections|after-refused|internal|unavailable|draining)$/.test(code);
   };
 
-  /** The error of an answer: the server's own words where they are there; http-0 where nothing came. */
+  /** The error of an answer: the server's own words where they are there. */
   anywire.errorOf = function (result) {
-    return (result.body && result.body.error) || {code: 'http-' + result.status, message: 'HTTP ' + result.status};
+    return (result.body && result.body.error) ||
+      {code: result.status ? 'http-' + result.status : 'network', message: 'HTTP ' + result.status};
   };
 
   /**

@@ -161,6 +161,15 @@ test('after close() nothing is sent, and the next connect() on the page goes on'
   assert.deepStrictEqual(q.got, [0, 1]);
 });
 
+test('where nothing answers, what the page asks for ends with an error that says so', () => {
+  const p = page({ policy: { me: 'deny' } });
+  const errors = [];
+  p.run(100);
+  p.wire.rename('Ann', (error) => { errors.push(error.code); });
+  p.run(20000);
+  assert.deepStrictEqual(errors, ['network']);
+});
+
 test('signals, names, history and what a listener throws', () => {
   const p = page();
   const thrown = [];
