@@ -1,5 +1,5 @@
 # make run: the server, from a bare clone.  make test: everything needed, and the whole suite.
-.PHONY: run test check lint types browsers bench clean
+.PHONY: run test check lint types browsers clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)

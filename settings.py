@@ -96,11 +96,6 @@ class Settings(BaseSettings):
             raise ValueError("unset (the change stream) or memory")
         return bus
 
-    @property
-    def tokens_burst(self) -> float:
-        """Messages that a user may publish at once."""
-        return 10 * self.publish_per_s
-
 
 def load(arguments: list[str]) -> Settings:
     """Settings from the environment and *arguments*. Raises SystemExit, with a sentence for each wrong one."""

@@ -34,7 +34,6 @@ class Bus:
         self._process = process
         self._renewed = renewed
         self._task: asyncio.Task[None] | None = None
-        self.up = False
 
     async def start(self) -> None:
         """Listens from now on; what was stored before is read from the log. Raises PyMongoError."""
@@ -65,7 +64,6 @@ class Bus:
         token = stream.resume_token
         while True:
             try:
-                self.up = True
                 while stream.alive:
                     change = await stream.try_next()
                     if change is not None:
@@ -76,7 +74,6 @@ class Bus:
             except PyMongoError as error:
                 logger.warning("the change stream broke: %s", type(error).__name__)
                 token = _still_good(token, error)
-            self.up = False
             await settle(stream.close())
             stream = await self._reopen(token)
 
