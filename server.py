@@ -13,6 +13,7 @@ import time
 
 import tornado.httpserver
 import tornado.netutil
+from pymongo.errors import PyMongoError
 
 from handlers.application import application
 from handlers.node import Node
@@ -62,7 +63,14 @@ async def serve(settings: Settings) -> None:
     async with contextlib.AsyncExitStack() as started:
         connection = await connect(uri=settings.mongodb_uri, data=settings.data, driver=settings.mongo_driver)
         started.push_async_callback(connection.close)
-        node = await _node(settings, connection, started)
+        try:
+            node = await _node(settings, connection, started)
+        except PyMongoError as error:
+            raise StartError(
+                "database-unusable",
+                f"MongoDB refuses what the server needs: {type(error).__name__}: {error}.\nIs an election under way? Then try again. "
+                f"Otherwise the database {connection.database.name} holds something that no server of this version wrote.",
+            ) from error
         server = tornado.httpserver.HTTPServer(
             application(node, await script),
             max_header_size=MAX_HEADER_BYTES,

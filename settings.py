@@ -25,6 +25,7 @@ class Settings(BaseSettings):
         cli_avoid_json=True,
         env_ignore_empty=True,
         extra="forbid",
+        allow_inf_nan=False,
         frozen=True,
     )
 

@@ -35,6 +35,8 @@ class History(Base):
         self.node.catch_up.spend(self.user.id, self.outside.address, sum(len(message.payload) for message in messages))
         self.answer_events("messages", messages, more=more)
 
+    head = get
+
 
 def _limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:5]) <= MAX_LIMIT and len(text) <= 4):

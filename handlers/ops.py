@@ -18,6 +18,8 @@ class Healthz(Base):
     def get(self) -> None:
         self.answer({"status": "ok"})
 
+    head = get
+
 
 class Readyz(Base):
     needs_user = False
@@ -31,6 +33,8 @@ class Readyz(Base):
         except (PyMongoError, TimeoutError) as error:
             raise Unavailable() from error
         self.answer({"status": "ready"})
+
+    head = get
 
 
 class MetricsText(Base):

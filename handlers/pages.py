@@ -129,6 +129,7 @@ class Page(Base):
     def show(self, template: str, **values: object) -> None:
         """Render a page that runs scripts: the offer and the strings in the visitor's language go along."""
         self.remember_language()
+        self.keep_user(self.user)  # for another 400 days
         translated = {text: self.locale.translate(text) for text in script_strings(self.scripts)}
         strings = {text: there for text, there in translated.items() if there != text}
         self.render(template, offer=self.offer(), strings=strings, **values)

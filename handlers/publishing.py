@@ -12,6 +12,9 @@ from protocol.codes import ProtocolError, Refusal
 from protocol.frames import check_message
 from store.writer import Receipt
 
+MAX_REFUSED = 1000
+"""Channels of one connection that wait for their refused message: ten times what it may follow."""
+
 
 class Publisher:
     """What one connection (or one request) publishes.
@@ -23,6 +26,7 @@ class Publisher:
     def __init__(self, node: Node):
         self._node = node
         self._refused: dict[str, str] = {}
+        """Of each channel the first message that was refused for now."""
 
     async def publish(self, user: User, channel: str, id: str | None, data: bytes | msgspec.Raw) -> Receipt:
         """Raises ProtocolError or Unavailable."""
@@ -42,6 +46,11 @@ class Publisher:
             if id is not None and error.retry_after_s is not None and error.code != "after-refused":
                 self._refused.setdefault(channel, id)
             raise
+
+    @property
+    def is_flooding(self) -> bool:
+        """True for a sender that answers refusals with messages to ever more channels, whatever it is told."""
+        return len(self._refused) > MAX_REFUSED
 
     def signal(self, user: User, channel: str, data: bytes | msgspec.Raw) -> None:
         """Raises ProtocolError."""

@@ -161,7 +161,9 @@ class StreamWire:
                 pulled = self.attachment.pull(PAGE_BYTES)
                 if isinstance(pulled, Read):
                     await self._turn()
-                    self.attachment.give(pulled, await self._node.feed.page(pulled, PAGE_BYTES))
+                    page = await self._node.feed.page(pulled, PAGE_BYTES)
+                    self._node.catch_up.spend(self.user.id, self.address, sum(len(message.payload) for message in page.messages))
+                    self.attachment.give(pulled, page)
                 elif pulled:
                     await self._send(b"".join([self._encode_item(item) for item in pulled]))
                 else:
@@ -171,15 +173,16 @@ class StreamWire:
         except Unavailable as error:
             self._reason = "the log was away"
             self.goaway(round((error.retry_after_s or 1) * 1000))
+        except Exception:  # noqa: BLE001 - a wire that is live but never moves would be the worst
+            logger.exception("%s %s can't be caught up", self.transport, self.id)
+            self.goaway(1000)
         finally:
             self._pumping = None
 
     async def _turn(self) -> None:
         """Waits until this user's budget for reading the log allows another page."""
-        catch_up = self._node.catch_up
-        while (wait_s := catch_up.wait_s(self.user.id, self.address)) > 0:
+        while (wait_s := self._node.catch_up.wait_s(self.user.id, self.address)) > 0:
             await asyncio.sleep(wait_s)
-        catch_up.spend(self.user.id, self.address, PAGE_BYTES)
 
     def _send(self, data: bytes) -> Awaitable[None]:
         self._sent_s = self._loop.time()

@@ -14,6 +14,8 @@ class Negotiate(Base):
     def get(self) -> None:
         self.answer(self.offer())
 
+    head = get
+
 
 class Me(Base):
     def post(self) -> None:

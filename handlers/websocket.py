@@ -14,7 +14,7 @@ from handlers.rfc6455 import StrictProtocol
 from handlers.stream_wire import StreamWire
 from handlers.wire import PING, Wire, heartbeat_s, locate, retry_ms
 from negotiation.offer import MAX_CHANNELS
-from protocol.codes import CLOSE_OVERLOADED, CLOSE_RESTARTING, ProtocolError, Refusal, Unavailable
+from protocol.codes import CLOSE_OVERLOADED, CLOSE_POLICY, CLOSE_RESTARTING, ProtocolError, Refusal, Unavailable
 from protocol.frames import Ping, Publish, Ref, Signal, Subscribe, Unsubscribe, parse_command, ref_of
 from protocol.message import websocket_frame
 from protocol.positions import parse_channel, parse_start
@@ -186,6 +186,8 @@ class WebSocket(Wire, WebSocketHandler):
             receipt = await self._publisher.publish(self.wire.user, command.channel, command.id, command.data)
         except Refusal as error:
             self._answer(command.ref, command.channel, error, id=command.id)
+            if self._publisher.is_flooding:
+                self.close(CLOSE_POLICY)
         else:
             if command.ref is not None:
                 self.wire.control(encode({"type": "ack", "ref": command.ref, **receipt._asdict()}))

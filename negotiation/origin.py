@@ -25,7 +25,7 @@ def outside(peer: str, scheme: str, host: str, headers: dict[str, str], trusted:
     if not _within(peer, trusted):
         return Outside(peer, scheme, (host,))
     address = peer
-    for hop in reversed([part.strip() for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]):
+    for hop in reversed([_without_port(part.strip()) for part in headers.get("x-forwarded-for", "").split(",") if part.strip()]):
         if _parse(hop) is None:
             break
         address = hop
@@ -67,6 +67,13 @@ def is_loopback(address: str | None) -> bool:
 def _without_default(host: str, scheme: str) -> str:
     """Browsers leave a scheme's own port out of Origin; a Host header may still have it."""
     return host.removesuffix(":80" if scheme == "http" else ":443")
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies write 192.0.2.1:4711 or [2001:db8::1]:4711."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def _within(address: str, networks: list[Network]) -> bool:

@@ -41,6 +41,7 @@ CODES: dict[str, Code] = {
     "draining": Code(503, True, "This server is about to stop; another one, or its successor, will answer."),
 }
 
+CLOSE_POLICY = 1008
 CLOSE_RESTARTING = 1012
 CLOSE_OVERLOADED = 1013
 """RFC 6455 section 7.4.1 and the registry that it opens."""

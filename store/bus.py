@@ -74,6 +74,10 @@ class Bus:
             except PyMongoError as error:
                 logger.warning("the change stream broke: %s", type(error).__name__)
                 token = _still_good(token, error)
+            except Exception:  # noqa: BLE001 - one event that can't be read must not end the stream for all that follow
+                logger.exception("an event of the change stream was not understood")
+                token = None
+                await asyncio.sleep(POLL_S)
             await settle(stream.close())
             stream = await self._reopen(token)
 

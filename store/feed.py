@@ -95,3 +95,6 @@ class Feed:
             except PyMongoError as error:
                 logger.warning("can't fill a hole in %s: %s", channel, type(error).__name__)
                 await asyncio.sleep(RETRY_S)
+            except Exception:  # noqa: BLE001 - who follows would wait for ever
+                logger.exception("can't fill a hole in %s", channel)
+                await asyncio.sleep(RETRY_S)

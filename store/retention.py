@@ -87,7 +87,9 @@ class Retention:
         return floor - bounds.floor
 
     async def sweep(self) -> None:
-        """Trims every channel. Raises PyMongoError."""
+        """Trims every channel, and what is too old of earlier lives of the log. Raises PyMongoError."""
+        expired = self._wall_ms() - int(self._keep_days * DAY_MS)
+        await self._log.delete_many({"_id.e": {"$ne": self._reader.epoch}, "t": {"$lt": expired}})
         cursor = await settle(self._log.aggregate([{"$group": {"_id": "$_id.c"}}], allowDiskUse=True))
         async for group in cursor:
             await self.trim(group["_id"])
@@ -103,4 +105,6 @@ class Retention:
                     await self.trim(self._writer.trimmable.pop())
             except PyMongoError as error:
                 logger.warning("trimming failed, trying again later: %s", type(error).__name__)
+            except Exception:  # noqa: BLE001 - one channel that can't be trimmed must not keep all others from it
+                logger.exception("trimming failed")
             await asyncio.sleep(EVERY_S)

@@ -1,7 +1,11 @@
 """What one address or one user may take (protocol, sections 5 and 10)."""
 
-import pytest
+import json
 
+import pytest
+from tornado.websocket import websocket_connect
+
+from settings import load
 from tests.handlers.four_wires import Refused, SseWire
 from tests.handlers.talking import Answer, Visitor, eventually, open_connections
 
@@ -35,18 +39,36 @@ def test_reading_what_was_has_a_budget(strict, channel):
     visitor.publish_all(channel, ["x" * 20_000] * 50)
     assert visitor.ask("GET", f"/v1/history?channel={channel}&limit=1000").status == 200
 
-    def read_on(reader: Visitor) -> Answer:
-        for _ in range(5):  # a megabyte is spent at once, and 100 kB come back a second
-            answer = reader.ask("GET", f"/v1/history?channel={channel}&limit=1000")
-            if answer.status != 200:
-                break
-        return answer
+    def read(reader: Visitor) -> Answer:
+        return reader.ask("GET", f"/v1/history?channel={channel}&limit=1000")
 
-    answer = read_on(visitor)
+    # a megabyte is spent at once, and 100 kB come back a second
+    answer = next(answer for answer in (read(visitor) for _ in range(5)) if answer.status != 200)
     assert answer.refusal()[:2] == (429, "rate-limited") and int(answer.header("retry-after")) >= 1
-    for _ in range(9):
-        read_on(Visitor(strict, {"X-Forwarded-For": "198.51.100.1"}))
-    assert Visitor(strict, {"X-Forwarded-For": "198.51.100.1"}).ask("GET", f"/v1/history?channel={channel}").status == 429
+    assert any(read(Visitor(strict, {"X-Forwarded-For": "198.51.100.1"})).status == 429 for _ in range(20))
     assert visitor.ask("GET", f"/v1/history?channel={channel}", {"X-Forwarded-For": "198.51.100.2"}).status == 429
     assert Visitor(strict, {"X-Forwarded-For": "198.51.100.2"}).ask("GET", f"/v1/history?channel={channel}").status == 200
     assert visitor.publish(channel, "not a read")["offset"] == 51
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_who_answers_refusals_with_ever_more_channels_is_sent_away(beside):
+    server = beside(publish_per_s=0.1)
+    socket = await websocket_connect(server.websocket_url)
+    for number in range(1002):
+        await socket.write_message(json.dumps({"type": "publish", "channel": f"chat:flood-{number}", "id": f"id-{number}", "data": 1}))
+    while await socket.read_message() is not None:
+        pass
+    assert socket.close_code == 1008
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/negotiate", "/v1/history?channel=chat:x"])
+def test_head_is_get_without_the_body(server, path):
+    answer = Visitor(server).ask("HEAD", path)
+    assert (answer.status, answer.body) == (200, b"") and int(answer.header("content-length")) > 0
+
+
+@pytest.mark.parametrize("setting", ["keep_days", "publish_per_s", "hold_s"])
+def test_infinity_is_no_setting(setting):
+    with pytest.raises(SystemExit, match=f"ANYWIRE_{setting.upper()}"):
+        load([f"--{setting.replace('_', '-')}", "inf"])

@@ -104,6 +104,18 @@ async def test_what_another_life_left_behind_is_not_taken_for_this_one(database)
 
 
 @pytest.mark.gen_test(timeout=20)
+async def test_what_earlier_lives_left_behind_goes_when_it_is_too_old(database):
+    process = await filled(database)
+    process.reader.epoch = "restored"
+    process.writer.renew()
+    await process.publish("chat:x", 5)
+    await retention(process).sweep()
+    assert await database.log.count_documents({"_id.e": {"$ne": "restored"}}) == 10
+    await retention(process, now_ms=31 * 24 * HOUR_MS, keep_days=30).sweep()
+    assert await database.log.count_documents({"_id.e": {"$ne": "restored"}}) == 0
+
+
+@pytest.mark.gen_test(timeout=20)
 async def test_it_runs_by_itself_over_all_channels(database):
     process = await filled(database)
     await process.publish("chat:y", 30)
