@@ -154,8 +154,10 @@
 
     publisher = anywire.publisher(env, outbox, server, {
       frames: function () { return negotiator.current() && negotiator.current().frames(); },
-      // Before the first wire is there a message waits for it; a page that follows nothing has no wire to wait for.
-      canRequest: function () { return isReady && !isAway && !isClosed && (negotiator.current() || !subscriptions.list().length); },
+      // Before the first wire is there a message waits for it; a page that follows nothing, or can't, has no wire to wait for.
+      canRequest: function () {
+        return isReady && !isAway && !isClosed && (negotiator.current() || !subscriptions.list().length || !names.length);
+      },
       onQuiet: negotiator.suspect
     });
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.pages.browser import publish
+from tests.pages.browser import Visitor, publish
 
 ROOMS = (f"page-{number}" for number in itertools.count(1))
 
@@ -241,3 +241,16 @@ def test_language_changes_by_a_link_and_stays(visitor, room):
     visitor.open_room(room)
     assert visitor.find("#send").text == "发送"
     assert "已通过 WebSocket 连接" in visitor.find("#messages .connection").text
+
+
+def test_a_transport_that_the_operator_left_out_is_said_and_what_is_typed_still_goes(start_server, browser):
+    server = start_server(transports="websocket,long-poll")
+    visitor = Visitor(browser, server.url)
+    visitor.driver.get(f"{server.url}/chat/left-out?transport=sse&lang=en")
+    visitor.until("return document.body.textContent.indexOf('is not to be had here') >= 0")
+    visitor.say("by a plain request")
+    visitor.driver.get(f"{server.url}/chat/left-out?lang=en")
+    visitor.wait_for("by a plain request")
+    visitor.driver.get(f"{server.url}/chat/left-out?transport=sse&lang=zh")
+    visitor.until("return document.body.textContent.indexOf('这里没有本页所要求的连接方式') >= 0")
+    visitor.driver.get(f"{server.url}/?lang=en")

@@ -16,10 +16,16 @@
     'draining': t('the server is restarting'),
     'internal': t('something went wrong on the server'),
     'network': t('the server could not be reached'),
+    'no-transport': t('the kind of connection that this page asks for is not to be had here'),
+    'too-many-connections': t('too many connections are open from your network'),
+    'bad-origin': t('this server does not serve pages of that site'),
+    'goaway': t('the server has sent this page away'),
     'closed': t('this page is disconnected')
   };
+  var HTTP = t('something on the way answered in place of the server');
 
   pages.errorWords = function (error) {
-    return words.hasOwnProperty(error.code) ? words[error.code] : error.message || error.code || String(error);
+    if (words.hasOwnProperty(error.code)) { return words[error.code]; }
+    return /^http-/.test(error.code) ? HTTP : error.message || error.code || String(error);
   };
 }(window.AnywirePages));

@@ -3,14 +3,19 @@
   'use strict';
   var t = pages.t;
   var ESCAPE = 27;
-  var PREFERENCE = ['websocket', 'sse', 'long-poll', 'short-poll'];
-
   var names = {
     'websocket': 'WebSocket',
     'sse': 'SSE',
     'long-poll': t('long polling'),
     'short-poll': t('short polling')
   };
+
+  // In the operator's order of preference.
+  var offered = [];
+  (function () {
+    var transports = pages.block('anywire-offer').transports || [];
+    for (var i = 0; i < transports.length; i += 1) { offered.push(transports[i].name); }
+  }());
 
   var states = {
     connecting: t('connecting…'),
@@ -91,15 +96,15 @@
     if (forced()) {
       return t('This page uses {transport}, because its address asks for it.', {transport: names[forced()]});
     }
-    for (var i = 0; i < PREFERENCE.length && PREFERENCE[i] !== inUse; i += 1) {
-      var attempt = lastAttempt(wire, PREFERENCE[i]);
+    for (var i = 0; i < offered.length && offered[i] !== inUse; i += 1) {
+      var attempt = lastAttempt(wire, offered[i]);
       if (attempt && attempt.verdict && !works(attempt)) {
         said.push(t('{transport}: {reason}.', {
-          transport: names[PREFERENCE[i]], reason: pages.verdictWords(attempt.verdict)
+          transport: names[offered[i]], reason: pages.verdictWords(attempt.verdict)
         }));
       }
     }
-    if (inUse === PREFERENCE[0]) { return t('WebSocket works from here, and nothing is faster.'); }
+    if (inUse === 'websocket' && offered[0] === inUse) { return t('WebSocket works from here, and nothing is faster.'); }
     said.unshift(t('This page uses {transport}.', {transport: names[inUse] || inUse}));
     if (said.length === 1) { said.push(t('It is the best one that answered.')); }
     return said.join(' ');
