@@ -22,5 +22,5 @@ fi
 # acorn holds the client to ES5, axe-core looks for barriers in the pages; both are single files without dependencies.
 if command -v npm >/dev/null && [ ! -f build/node/node_modules/axe-core/axe.min.js ]; then
   mkdir -p build/node
-  npm install --silent --no-audit --no-fund --no-save --prefix build/node acorn@8.15.0 axe-core@4.10.3
+  npm install --silent --no-audit --no-fund --no-save --fetch-retries=1 --fetch-timeout=60000 --prefix build/node acorn@8.15.0 axe-core@4.10.3
 fi
