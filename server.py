@@ -99,6 +99,7 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
     reader = Reader(connection.database, meta.epoch)
     hub = Hub(meta.epoch, lambda channel: feed.fill(channel), time.monotonic)
     feed = Feed(reader, hub)
+    started.push_async_callback(feed.close)
     writer = Writer(connection.database, reader, hub, process)
     log = Log(writer)
 

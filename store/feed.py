@@ -15,6 +15,7 @@ from protocol.positions import Position, Start
 from protocol.resume import Bounds, Resolution, resolve
 from protocol.session import Page, Read
 from store.reader import Reader
+from store.tasks import end
 
 HOLE_MESSAGES = 2000
 """A larger hole isn't filled in memory: whoever follows reads the log at his own pace."""
@@ -65,6 +66,11 @@ class Feed:
             task = asyncio.ensure_future(self._fill(channel))
             self._fills[channel] = task
             task.add_done_callback(lambda _: self._fills.pop(channel, None))
+
+    async def close(self) -> None:
+        """Gives up what is being filled."""
+        for task in list(self._fills.values()):
+            await end(task)
 
     async def refresh(self, channel: str) -> None:
         """Asks the log for the channel's head, since the bus may have missed something. Raises PyMongoError."""

@@ -156,4 +156,5 @@ async def test_what_cannot_be_confirmed_is_unavailable_within_two_seconds(mongo_
         await process.feed.page(Read("chat:x", 0), 1000)
     process.hub.learn("chat:x", 9)  # a hole that can't be filled now is tried again, without end and without noise
     await asyncio.sleep(0.1)
+    await process.feed.close()
     await through.close()
