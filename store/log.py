@@ -1,13 +1,15 @@
 """Writing the log: group commit.
 
 All messages that wait go into one unordered insert of one chunk a channel, `w: majority` and journaled; the next commit
-starts when the last has ended, without a timer. What waits is bounded, and waits only so long.
+starts when the last has ended, without a timer. The channels are dealt to two lanes that do so independently: while
+MongoDB works for one, we encode for the other. What waits is bounded, and waits only so long.
 """
 
 import asyncio
 import logging
 import os
 import time
+import zlib
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +24,9 @@ DEADLINE_S = 5.0
 """How long a publish waits for its commit before it is told to come again."""
 BACKLOG_MESSAGES = 10_000
 BACKLOG_BYTES = 64 * 1024 * 1024
-"""What waits in memory while MongoDB is away; beyond it, 503. At 1,000/s an election of 5 s needs half of it."""
+"""What waits in a lane while MongoDB is away; beyond it, 503. At 1,000/s an election of 5 s needs half of it."""
+LANES = 2
+"""With one, MongoDB waits for us half of the time, and we for it: a fifth less in a closed loop. More than two gained nothing."""
 COMMIT_BYTES = 8 * 1024 * 1024
 PAUSE_S = 0.05
 """Between tries while MongoDB is away."""
@@ -32,16 +36,7 @@ logger = logging.getLogger("anywire.log")
 
 class Log:
     def __init__(self, writer: Writer, *, clock: Callable[[], float] = time.monotonic, deadline_s: float = DEADLINE_S):
-        self._writer = writer
-        self._clock = clock
-        self._deadline_s = deadline_s
-        self._queue: deque[Pending] = deque()
-        self._in_flight: list[Pending] = []
-        self._bytes = 0
-        self._committer: asyncio.Task[None] | None = None
-        self._watch: asyncio.TimerHandle | None = None
-        self._just_refused: set[tuple[str, str]] = set()
-        """Channel and user of what expired in this turn of the loop, whose senders don't know yet."""
+        self._lanes = [Lane(writer, clock, deadline_s) for _ in range(LANES)]
         self.refusing: str | None = None
         """Why nothing is taken at the moment, such as a full disk."""
 
@@ -53,6 +48,35 @@ class Log:
         """
         if self.refusing is not None:
             raise Unavailable(self.refusing, retry_after_s=5)
+        return await self.lane(channel).append(channel, user, id, data)
+
+    def lane(self, channel: str) -> "Lane":
+        """Always the same for a channel, so that its messages stay in the order sent."""
+        return self._lanes[zlib.crc32(channel.encode()) % LANES]
+
+    async def close(self) -> None:
+        """Waits until what was taken is stored, or its deadline has passed."""
+        for lane in self._lanes:
+            await lane.close()
+
+
+class Lane:
+    """The commits of some of the channels, one after the other."""
+
+    def __init__(self, writer: Writer, clock: Callable[[], float], deadline_s: float):
+        self._writer = writer
+        self._clock = clock
+        self._deadline_s = deadline_s
+        self._queue: deque[Pending] = deque()
+        self._in_flight: list[Pending] = []
+        self._bytes = 0
+        self._committer: asyncio.Task[None] | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._just_refused: set[tuple[str, str]] = set()
+        """Channel and user of what expired in this turn of the loop, whose senders don't know yet."""
+
+    def append(self, channel: str, user: dict[str, Any], id: str | None, data: bytes) -> "asyncio.Future[Receipt]":
+        """Queues one message; the future brings what Log.append returns or raises."""
         if (channel, user["id"]) in self._just_refused:
             raise ProtocolError("after-refused")
         if len(self._queue) >= BACKLOG_MESSAGES or self._bytes + len(data) > BACKLOG_BYTES:
@@ -65,10 +89,9 @@ class Log:
             self._committer = asyncio.ensure_future(self._commit_all())
         if self._watch is None:
             self._watch = asyncio.get_running_loop().call_later(self._deadline_s / 5, self._expire)
-        return await pending.future
+        return pending.future
 
     async def close(self) -> None:
-        """Waits until what was taken is stored, or its deadline has passed."""
         while self._committer is not None:
             await asyncio.wait([self._committer])
         if self._watch is not None:

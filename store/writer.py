@@ -232,7 +232,7 @@ class Writer:
         return True
 
     def _done(self, attempt: _Attempt, started_s: float) -> None:
-        head = self._heads[attempt.channel]
+        head = self._heads.setdefault(attempt.channel, _Head(0, started_s))
         head.offset, head.confirmed_s = attempt.first + len(attempt.messages) - 1, started_s
         self.trimmable.add(attempt.channel)
         self._hub.deliver(attempt.channel, attempt.messages)

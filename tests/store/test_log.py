@@ -160,15 +160,16 @@ async def test_nothing_slips_in_before_its_sender_knows_that_the_last_one_expire
     proxy.mode = "freeze"
     first = asyncio.ensure_future(process.log.append("chat:x", ANNA, "first", b"1"))
     await asyncio.sleep(0.05)
-    process.log._deadline_s = 0
-    process.log._expire()
+    lane = process.log.lane("chat:x")
+    lane._deadline_s = 0
+    lane._expire()
     assert not first.done()
     with pytest.raises(ProtocolError, match="after-refused"):
         await process.log.append("chat:x", ANNA, "second", b"1")
     with pytest.raises(Unavailable):
         await first
     proxy.mode = "pass"
-    process.log._deadline_s = 60
+    lane._deadline_s = 60
     await asyncio.sleep(0)
     assert [(await process.log.append("chat:x", ANNA, id, b"1")).offset for id in ("first", "second")] == [2, 3]
     await process.log.close()
