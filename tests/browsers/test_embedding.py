@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browsers.engines import missing
 from tests.pages.browser import Visitor
+from tests.required import missing
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "nginx.conf"
 PAGE = """<!DOCTYPE html>

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browsers.engines import missing
 from tests.pages.browser import Visitor, publish
+from tests.required import missing
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 OURS = "http://127.0.0.1:8000"

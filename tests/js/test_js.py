@@ -12,6 +12,7 @@ from tornado.testing import AsyncHTTPTestCase
 from tornado.web import Application
 
 from handlers.script import FILES, Script, ScriptHandler
+from tests.required import missing
 
 HERE = Path(__file__).resolve().parent
 MAX_GZIPPED_BYTES = 12 * 1024
@@ -21,9 +22,7 @@ SUITES = sorted(path.name for path in HERE.glob("*.test.js"))
 def _node() -> str:
     node = shutil.which("node")
     if node is None:
-        if "node" in os.environ.get("ANYWIRE_TEST_REQUIRE", ""):
-            pytest.fail("Node is required here and was not found on PATH.")
-        pytest.skip("Node is not on PATH; it is needed for the client's tests alone.")
+        missing("node", "Node on PATH")
     return node
 
 
@@ -42,9 +41,9 @@ def test_suite(suite: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
-def test_acorn_is_there_where_node_is_required() -> None:
-    if "node" in os.environ.get("ANYWIRE_TEST_REQUIRE", ""):
-        assert (HERE.parent.parent / "build" / "node" / "node_modules" / "acorn").exists()
+def test_acorn_is_there() -> None:
+    if not (HERE.parent.parent / "build" / "node" / "node_modules" / "acorn").exists():
+        missing("node", "acorn, which npm brings,")
 
 
 def test_size() -> None:

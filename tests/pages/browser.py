@@ -4,6 +4,7 @@ import json
 import urllib.request
 from pathlib import Path
 
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -12,6 +13,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.required import missing
+
 HEADLESS_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
 CHROMEDRIVER = "/usr/bin/chromedriver"
 ARGUMENTS = (
@@ -19,18 +22,28 @@ ARGUMENTS = (
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
+    "--disable-smooth-scrolling",  # a key pressed in the last frame of the browser's own scroll animation is lost
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
 )
 WAIT_S = 10
 
 
 def start_chromium() -> Chrome:
+    """Debian's headless shell with its driver; elsewhere what Selenium finds or fetches."""
     options = ChromeOptions()
-    options.binary_location = str(HEADLESS_SHELL)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     for argument in ARGUMENTS:
         options.add_argument(argument)
-    return Chrome(options=options, service=Service(CHROMEDRIVER))  # without a path Selenium would look on the network
+    service = None
+    if HEADLESS_SHELL.exists() and Path(CHROMEDRIVER).exists():
+        options.binary_location = str(HEADLESS_SHELL)
+        service = Service(CHROMEDRIVER)  # without a path Selenium would look on the network
+    else:
+        options.add_argument("--headless=new")
+    try:
+        return Chrome(options=options, service=service)
+    except WebDriverException as error:
+        missing("chromium", f"Chromium ({error.msg})")
 
 
 def publish(base: str, room: str, *texts: str, name: str | None = None, cookie: str | None = None) -> str:

@@ -5,6 +5,7 @@ from selenium.webdriver.common.keys import Keys
 
 from handlers import pages
 from tests.pages.browser import Visitor, publish
+from tests.required import missing
 
 AXE = pages.ROOT / "build" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 LONG = "Donaudampfschifffahrtsgesellschaftskapitän" * 5
@@ -21,6 +22,8 @@ TALK = (
 
 
 def barriers(visitor: Visitor) -> list[str]:
+    if not AXE.exists():
+        missing("node", "axe-core, which npm brings,")
     visitor.run(AXE.read_text(encoding="utf-8"))
     visitor.driver.set_script_timeout(20)
     found = visitor.driver.execute_async_script(
@@ -33,7 +36,6 @@ def barriers(visitor: Visitor) -> list[str]:
     ]
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core comes by npm, for development only")
 @pytest.mark.parametrize(
     ("language", "dark", "width"),
     [("en", False, 320), ("en", True, 1280), ("zh", False, 1280), ("zh", True, 320)],

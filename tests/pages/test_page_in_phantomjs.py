@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.pages.browser import publish
+from tests.required import missing
 
 SCRIPT = Path(__file__).with_name("phantom_chat.js")
 
@@ -24,9 +25,7 @@ def phantomjs() -> Path | None:
 def phantom() -> Path:
     path = phantomjs()
     if path is None:
-        if "phantomjs" in os.environ.get("ANYWIRE_TEST_REQUIRE", ""):
-            pytest.fail("PhantomJS must be there")
-        pytest.skip("no PhantomJS here")
+        missing("phantomjs", "PhantomJS")
     return path
 
 

@@ -7,16 +7,18 @@ import subprocess
 import pytest
 
 from handlers import pages
+from tests.required import missing
 
 ACORN = pages.ROOT / "build" / "node" / "node_modules" / "acorn" / "bin" / "acorn"
 SCRIPTS = sorted(pages.SCRIPTS.glob("*.js"))
 CODE_ONLY = re.compile(r"'(?:[^'\\\n]|\\.)*'|//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
-@pytest.mark.skipif(shutil.which("node") is None or not ACORN.exists(), reason="node and acorn are for development only")
 @pytest.mark.parametrize("version", ["--ecma3", "--ecma5"])
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_parses(script, version):
+    if shutil.which("node") is None or not ACORN.exists():
+        missing("node", "Node with acorn, which npm brings,")
     done = subprocess.run(["node", str(ACORN), version, "--silent", str(script)], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr
 

@@ -32,6 +32,7 @@ from store.connect import Connection, connect
 from store.drivers import DRIVERS
 from store.embedded import Embedded
 from store.folder import DataFolder
+from tests.required import REQUIRED
 from tests.store.owned import connected
 
 
@@ -173,7 +174,7 @@ def small_disk(folder) -> Iterator[Callable[[int], Path]]:
             problem = str(error)
         if problem:
             text = f"no small file system to fill: {problem}. Run the tests as root, or in 'unshare --user --map-root-user --mount'."
-            pytest.fail(text) if os.environ.get("ANYWIRE_TEST_REQUIRE") else pytest.skip(text)
+            pytest.fail(text) if REQUIRED else pytest.skip(text)
         mounted.append(path)
         return path
 
