@@ -97,7 +97,7 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
     meta = await load_meta(connection.database)
     process = os.urandom(6)
     reader = Reader(connection.database, meta.epoch)
-    hub = Hub(meta.epoch, lambda channel: feed.fill(channel), time.monotonic)
+    hub = Hub(meta.epoch, lambda channel: feed.fill(channel), time.monotonic, asyncio.get_running_loop().call_later)
     feed = Feed(reader, hub)
     started.push_async_callback(feed.close)
     writer = Writer(connection.database, reader, hub, process)

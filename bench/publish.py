@@ -32,7 +32,7 @@ async def measure(driver: str, publishers: int, seconds: float) -> None:
         connection = await connect(uri=None, data=Path(folder), driver=driver)
         meta = await load_meta(connection.database)
         reader = Reader(connection.database, meta.epoch)
-        hub = Hub(meta.epoch, lambda channel: feed.fill(channel), time.monotonic)
+        hub = Hub(meta.epoch, lambda channel: feed.fill(channel), time.monotonic, asyncio.get_running_loop().call_later)
         feed = Feed(reader, hub)
         log = Log(Writer(connection.database, reader, hub, b"bench"))
         waits: list[float] = []

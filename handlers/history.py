@@ -5,7 +5,7 @@ import asyncio
 from pymongo.errors import PyMongoError
 
 from handlers.base import Base
-from negotiation.authorize import authorize
+from negotiation.authorize import BY_ENDPOINT, authorize
 from protocol.codes import ProtocolError, Unavailable
 from protocol.positions import parse_channel, parse_position
 
@@ -21,6 +21,8 @@ class History(Base):
         parameters = self.parameters()
         channel = parse_channel(parameters.get("channel", [""])[-1])
         authorize(self.user, "read", channel)
+        if channel.partition(":")[0] in BY_ENDPOINT:
+            raise ProtocolError("not-found", "What counts of it is its newest state; there is no history.", field="channel")
         limit = _limit(parameters.get("limit", [str(DEFAULT_LIMIT)])[-1])
         before = parameters.get("before", [""])[-1]
         position = parse_position(before, "before") if before else None
@@ -33,7 +35,7 @@ class History(Base):
         except (PyMongoError, TimeoutError) as error:
             raise Unavailable() from error
         self.node.catch_up.spend(self.user.id, self.outside.address, sum(len(message.payload) for message in messages))
-        self.answer_events("messages", messages, more=more)
+        self.answer_events("messages", [message for message in messages if not message.is_state], more=more)
 
     head = get
 

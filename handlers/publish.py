@@ -27,13 +27,13 @@ class Publish(Base):
         if parse_body(body, _Kind).messages:
             await self._batch(parse_body(body, BatchBody))
             return
-        message = _parsed(body)
+        message = parse_body(body, PublishBody)
         publisher = Publisher(self.node)
         if message.signal:
             publisher.signal(self.user, message.channel, message.data)
             self.answer({}, 202)
         else:
-            receipt = await publisher.publish(self.user, message.channel, message.id, message.data)
+            receipt = await publisher.publish(self.user, message.channel, message.id, message.data, is_state=message.state)
             self.answer(receipt._asdict())
 
     async def _batch(self, batch: BatchBody) -> None:
@@ -44,20 +44,14 @@ class Publish(Base):
 
         async def one(raw: msgspec.Raw) -> dict[str, object]:
             try:
-                message = _parsed(raw)
+                message = parse_body(raw, PublishBody)
                 if message.signal:
                     raise ProtocolError("bad-request", "A batch stores messages; a signal is sent by itself.", field="signal")
-                return (await publisher.publish(self.user, message.channel, message.id, message.data))._asdict()
+                receipt = await publisher.publish(self.user, message.channel, message.id, message.data, is_state=message.state)
+                return receipt._asdict()
             except Refusal as error:
                 return {"error": error.body() if error.retry_after_s is None else {**error.body(), "retry": retry_ms(error)}}
 
         tasks = [asyncio.ensure_future(one(raw)) for raw in batch.messages]
         results = await asyncio.gather(*tasks)
         self.answer({"results": results})
-
-
-def _parsed(body: bytes | msgspec.Raw) -> PublishBody:
-    message = parse_body(body, PublishBody)
-    if message.state:  # stored as a message it would be taken for one for ever
-        raise ProtocolError("bad-request", "There are no channels of states yet.", field="state")
-    return message

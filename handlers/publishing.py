@@ -28,10 +28,12 @@ class Publisher:
         self._refused: dict[str, str] = {}
         """Of each channel the first message that was refused for now."""
 
-    async def publish(self, user: User, channel: str, id: str | None, data: bytes | msgspec.Raw) -> Receipt:
+    async def publish(self, user: User, channel: str, id: str | None, data: bytes | msgspec.Raw, *, is_state: bool = False) -> Receipt:
         """Raises ProtocolError or Unavailable."""
         checked = check_message(channel, id, data)
         authorize(user, "write", channel)
+        if is_state and not user.backend:
+            raise ProtocolError("forbidden", "States are published by a backend, with the API key.")
         first = self._refused.get(channel)
         if first is not None:
             if id != first:
@@ -41,7 +43,7 @@ class Publisher:
             if not user.backend:
                 self._node.publishes.take(user.id)
             with self._node.metrics.publish_s.time():
-                return await self._node.log.append(channel, user.public(), id, checked)
+                return await self._node.log.append(channel, user.public(), id, checked, is_state=is_state)
         except Refusal as error:
             if id is not None and error.retry_after_s is not None and error.code != "after-refused":
                 self._refused.setdefault(channel, id)

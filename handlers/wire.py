@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from handlers.base import Base, encode
 from handlers.node import SERVER, Node
-from negotiation.authorize import authorize
+from negotiation.authorize import BY_ENDPOINT, authorize
 from negotiation.identity import User
 from negotiation.offer import MAX_CHANNELS
 from protocol.channel import ChannelLog
@@ -75,7 +75,10 @@ async def locate(node: Node, user: User, starts: dict[str, Start], ref: Ref = No
     async def one(channel: str, start: Start) -> Located | None:
         try:
             authorize(user, "read", channel)
-            return Located(start, *await node.feed.locate(channel, start))
+            located = Located(start, *await node.feed.locate(channel, start))
+            if channel.partition(":")[0] in BY_ENDPOINT and not located.log.is_state:
+                raise ProtocolError("not-found", f"There is no {channel}.")
+            return located
         except ProtocolError as error:
             errors.append(error_event(error, channel=channel, ref=ref))
             return None

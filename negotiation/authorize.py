@@ -7,15 +7,18 @@ from protocol.codes import ProtocolError
 
 Action = Literal["read", "write"]
 
-_BY_ENDPOINT = ("job", "vote")
+BY_ENDPOINT = ("job", "vote")
 """Kinds that are written by endpoints of their own, and that exist only where one of those made them."""
 
 
 def authorize(user: User, action: Action, channel: str) -> None:
-    """Returns if *user* may do that, else raises ProtocolError forbidden or not-found. *channel* is well formed."""
+    """Returns if *user* may do that, else raises ProtocolError forbidden. *channel* is well formed.
+
+    Who knows the id of a job may read it; whether it exists is not asked here.
+    """
     kind, _, name = channel.partition(":")
-    if kind in _BY_ENDPOINT:
-        raise ProtocolError("not-found" if action == "read" else "forbidden", f"There is no {channel}.")
+    if action == "write" and kind in BY_ENDPOINT:
+        raise ProtocolError("forbidden", f"{channel} is written by its own endpoints.")
     if action == "read":
         allowed = {"room": user.backend, "user": user.backend or user.id == name}.get(kind, True)
     else:

@@ -2,6 +2,9 @@
 
 Invariant: `messages` are contiguous and the last one has offset `head`; `head` is None until it was read from the log.
 `heard` is the highest offset that anything spoke of: where it is above `head`, a hole waits to be filled from the log.
+
+A channel whose newest message is a state is a channel of states: only the newest one counts, so nothing before it is
+held, and there are no holes to fill.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ MESSAGE_OVERHEAD_BYTES = 200
 
 
 class ChannelLog:
-    __slots__ = ("delivered_s", "epoch", "head", "heard", "live", "messages", "name", "size_bytes", "subscriptions")
+    __slots__ = ("delivered_s", "epoch", "head", "heard", "held", "is_state", "live", "messages", "name", "size_bytes", "subscriptions")
 
     def __init__(self, name: str, epoch: str):
         self.name = name
@@ -27,6 +30,9 @@ class ChannelLog:
         """The life of the log that this is from; None once the hub has let go of it, and nothing arrives here any more."""
         self.head: int | None = None
         self.heard = 0
+        self.is_state = False
+        self.held: Message | None = None
+        """A state that is newer than head, and is shown in a moment."""
         self.messages: list[Message] = []
         self.size_bytes = 0
         self.subscriptions: set[Subscription] = set()
@@ -47,14 +53,20 @@ class ChannelLog:
     def begin(self, head: int, newest: Sequence[Message]) -> None:
         """The first thing known: *head*, and perhaps the *newest* messages, which end there."""
         self.head = head
-        self.messages = list(newest)
-        self.size_bytes = sum(len(message.payload) + MESSAGE_OVERHEAD_BYTES for message in newest)
+        self.is_state = bool(newest) and newest[-1].is_state
+        self.messages = list(newest[-1:] if self.is_state else newest)
+        self.size_bytes = sum(len(message.payload) + MESSAGE_OVERHEAD_BYTES for message in self.messages)
 
     def append(self, messages: list[Message]) -> list[Message]:
         """Takes what follows head, and returns it; repeats are dropped, what lies beyond a hole is only heard of."""
         self.heard = max(self.heard, messages[-1].offset)
         if self.head is None:
             return []
+        if messages[-1].is_state:
+            if messages[-1].offset <= self.head:
+                return []
+            self.begin(messages[-1].offset, messages[-1:])
+            return list(self.messages)
         fresh = []
         for message in messages:
             if message.offset == self.head + 1:
@@ -67,10 +79,15 @@ class ChannelLog:
         return fresh
 
     def since(self, offset: int, max_bytes: int) -> list[Message] | None:
-        """Messages after *offset*, oldest first, about *max_bytes* but at least one; [] at the head, None where older than memory."""
+        """Messages after *offset*, oldest first, about *max_bytes* but at least one; [] at the head, None where older than memory.
+
+        Of states the newest alone.
+        """
         assert self.head is not None
         if offset >= self.head:
             return []
+        if self.is_state:
+            return list(self.messages) or None
         start = offset + 1 - self.first
         if start < 0:
             return None

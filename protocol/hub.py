@@ -16,6 +16,8 @@ WINDOWS_BYTES = 64 * 1024 * 1024
 """Memory for the newest messages of all channels together."""
 WINDOW_BYTES = 4 * 1024 * 1024
 """Of one channel: some thousands of chat lines, or 60 of the largest messages."""
+STATE_EVERY_S = 0.05
+"""A channel of states is delivered at most so often; what comes in between is skipped, never the last."""
 IDLE_CHANNELS = 20_000
 """Channels that nobody follows, but whose head is remembered: some 10 MB."""
 
@@ -26,13 +28,15 @@ class Hub:
         epoch: str,
         fill: Callable[[str], None],
         clock: Callable[[], float],
+        later: Callable[[float, Callable[[], None]], object],
         *,
         windows_bytes: int = WINDOWS_BYTES,
         window_bytes: int = WINDOW_BYTES,
         idle_channels: int = IDLE_CHANNELS,
     ):
-        """*fill* is called with the name of a channel that has a hole; *clock* gives monotonic seconds."""
+        """*fill* is called with the name of a channel that has a hole; *clock* gives monotonic seconds, *later* calls back in so many."""
         self.epoch = epoch
+        self._later = later
         self._fill = fill
         self._clock = clock
         self._windows_bytes = windows_bytes
@@ -59,6 +63,13 @@ class Hub:
         log = self._logs.get(channel)
         return log.head if log is not None else None
 
+    def newest(self, channel: str) -> Message | None:
+        """The newest message that is held here, also a state that is not shown yet; None where there is none."""
+        log = self._logs.get(channel)
+        if log is None:
+            return None
+        return log.held or (log.messages[-1] if log.messages else None)
+
     def followed(self) -> list[str]:
         """The channels that somebody follows."""
         return [log.name for log in self._logs.values() if log.subscriptions]
@@ -82,6 +93,29 @@ class Hub:
         log = self._logs.get(channel)
         if log is None:
             return
+        if messages[-1].is_state and self._clock() - log.delivered_s < STATE_EVERY_S:
+            self._hold(log, messages[-1])
+        else:
+            self._take(log, messages)
+
+    def release(self, channel: str) -> None:
+        """Shows the state that is held back, if there is one."""
+        log = self._logs.get(channel)
+        if log is not None:
+            self._release(log)
+
+    def _hold(self, log: ChannelLog, state: Message) -> None:
+        if log.held is None:
+            self._later(STATE_EVERY_S - (self._clock() - log.delivered_s), lambda: self._release(log))
+        if log.held is None or state.offset > log.held.offset:
+            log.held = state
+
+    def _release(self, log: ChannelLog) -> None:
+        state, log.held = log.held, None
+        if state is not None and log.epoch is not None:
+            self._take(log, [state])
+
+    def _take(self, log: ChannelLog, messages: list[Message]) -> None:
         before = log.size_bytes
         fresh = log.append(messages)
         if fresh:
@@ -91,11 +125,11 @@ class Hub:
                 subscription.push(fresh)
             log.trim(self._window_bytes)
             self._size_bytes += log.size_bytes - before
-            self._logs.move_to_end(channel)
+            self._logs.move_to_end(log.name)
             if self._size_bytes > self._windows_bytes:
                 self._shed()
         if log.has_hole:
-            self._fill(channel)
+            self._fill(log.name)
 
     def jump(self, channel: str, head: int) -> None:
         """Gives up filling a hole in memory: goes on from *head*, and followers read the log by themselves."""

@@ -15,11 +15,13 @@ class Message:
     The forms for the wires are made on first use, once for all of a channel's subscribers.
     """
 
-    __slots__ = ("_sse", "_websocket", "offset", "payload")
+    __slots__ = ("_sse", "_websocket", "is_state", "offset", "payload")
 
-    def __init__(self, offset: int, payload: bytes):
+    def __init__(self, offset: int, payload: bytes, is_state: bool = False):
         self.offset = offset
         self.payload = payload
+        self.is_state = is_state
+        """True where the next one replaces it, for who hasn't got it yet."""
         self._websocket: bytes | None = None
         self._sse: bytes | None = None
 
@@ -51,7 +53,7 @@ def encode_message(kind: str, channel: str, position: Position, *, id: str, time
     message and takes a third of the time.
     """
     parts = (kind.encode(), channel.encode(), position.offset, str(position).encode(), _encode(id), time, _encode(user), data)
-    return Message(position.offset, _EVENT % parts)
+    return Message(position.offset, _EVENT % parts, kind == "state")
 
 
 def websocket_frame(payload: bytes) -> bytes:

@@ -27,6 +27,8 @@ def resolve(start: Start, epoch: str, log: ChannelLog, bounds: Bounds | None = N
     ahead of a lagging process is never mistaken for one of a log that lost something.
     """
     assert log.head is not None
+    if log.is_state:
+        return _resolve_state(start, epoch, log.head, bounds)
     match start:
         case Next():
             return Resolution(log.head, True)
@@ -46,6 +48,18 @@ def resolve(start: Start, epoch: str, log: ChannelLog, bounds: Bounds | None = N
                 return Resolution(offset, True)
             return restart(log.head, bounds.floor)
     raise AssertionError(start)
+
+
+def _resolve_state(start: Start, epoch: str, head: int, bounds: Bounds | None) -> Resolution | None:
+    """The current state comes first, whatever *start*, unless the position is already its own; nothing that was skipped is missed."""
+    before = Resolution(head - 1, True)
+    if not isinstance(start, Position):
+        return before
+    if start.epoch != epoch:
+        return before._replace(recovered=False)
+    if start.offset <= head:
+        return Resolution(start.offset, True)
+    return bounds and before
 
 
 def restart(head: int, floor: int) -> Resolution:

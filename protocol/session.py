@@ -168,6 +168,8 @@ class Attachment:
                 if messages is None:
                     if items:
                         break
+                    if subscription.log.is_state and subscription.log.head is not None:
+                        subscription.advance(subscription.log.head - 1)  # what was before it doesn't count any more
                     return Read(subscription.channel, subscription.offset)
                 if not messages:
                     del self._behind[subscription]
@@ -186,6 +188,9 @@ class Attachment:
         subscription = self.subscriptions.get(read.channel)
         if subscription is None or subscription.offset != read.after or subscription.log.epoch != self.epoch:
             return  # unsubscribed, subscribed anew, or the log began another life, while the read was under way
+        if page.messages and page.messages[-1].is_state:
+            subscription.page = page.messages[-1:]
+            return
         if page.bounds is None or not page.messages and page.bounds.floor <= read.after:
             subscription.page = page.messages  # an empty one is of a reader that lagged: it is asked again, since nothing was lost
             return

@@ -111,8 +111,8 @@ class Bus:
                 self._renewed(document["epoch"])
         elif document["_id"]["e"] == self._hub.epoch:
             channel, last = document["_id"]["c"], document["_id"]["o"] + document["n"] - 1
-            head = self._hub.head(channel)
-            if head is None or head < last:
+            newest = self._hub.newest(channel)
+            if newest is None or newest.offset < last:
                 self._hub.deliver(channel, decode_chunk(document).messages)
 
 

@@ -5,6 +5,7 @@ n    how many messages
 t    when, ms since 1970 UTC
 m    their JSON events, as clients get them, joined by newlines (compact JSON has none of its own)
 k    a hash of (epoch, channel, user, client id) of each message that has a client id; unique over the log
+s    true where they are states: of these only the newest counts
 w    which attempt of which writer this is, so that a writer whose connection broke knows its own again
 p    the process that wrote it; its change stream leaves these out
 """
@@ -25,6 +26,7 @@ class Chunk(NamedTuple):
     first: int
     messages: list[Message]
     attempt: bytes
+    is_state: bool
 
     @property
     def last(self) -> int:
@@ -37,24 +39,28 @@ def id_hash(epoch: str, channel: str, user: str, id: str) -> bytes:
 
 
 def chunk_document(
-    channel: str, epoch: str, first: int, payloads: list[bytes], keys: list[bytes], time: int, attempt: bytes, process: bytes
+    channel: str, epoch: str, messages: list[Message], keys: list[bytes], time: int, attempt: bytes, process: bytes
 ) -> dict[str, Any]:
+    """*messages* are contiguous, and all of one kind."""
     document: dict[str, Any] = {
-        "_id": {"c": channel, "e": epoch, "o": first},
-        "n": len(payloads),
+        "_id": {"c": channel, "e": epoch, "o": messages[0].offset},
+        "n": len(messages),
         "t": time,
-        "m": b"\n".join(payloads),
+        "m": b"\n".join([message.payload for message in messages]),
         "w": attempt,
         "p": process,
     }
     if keys:  # a unique index would take two empty arrays for the same value; it is sparse, so none is none
         document["k"] = keys
+    if messages[0].is_state:
+        document["s"] = True
     return document
 
 
 def decode_chunk(document: Any) -> Chunk:
-    first = document["_id"]["o"]
-    return Chunk(first, [Message(first + i, payload) for i, payload in enumerate(document["m"].split(b"\n"))], document["w"])
+    first, is_state = document["_id"]["o"], "s" in document
+    messages = [Message(first + i, payload, is_state) for i, payload in enumerate(document["m"].split(b"\n"))]
+    return Chunk(first, messages, document["w"], is_state)
 
 
 def chunk_range(channel: str, epoch: str, after: int, below: int = 2**63 - 1) -> dict[str, Any]:

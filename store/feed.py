@@ -45,6 +45,9 @@ class Feed:
                 if log.head is None:
                     log = self._hub.learn(channel, *await self._reader.newest(channel, FIRST_BYTES))
                 resolution = resolve(start, self._hub.epoch, log)
+                if resolution is None and log.held is not None:
+                    self._hub.release(channel)
+                    resolution = resolve(start, self._hub.epoch, log)
                 if resolution is None:
                     ahead = isinstance(start, Position) and start.epoch == self._hub.epoch and start.offset > (log.head or 0)
                     bounds = await self._reader.bounds(channel, confirmed=ahead)
@@ -87,11 +90,15 @@ class Feed:
     async def _fill(self, channel: str) -> None:
         # asked for anew each time: the hub may let go of a log, and the log may begin another life
         while (log := self._hub.log(channel)).head is not None and log.has_hole:
-            if log.heard - log.head > HOLE_MESSAGES:
+            if log.heard - log.head > HOLE_MESSAGES and not log.is_state:
                 self._hub.jump(channel, log.heard)
                 return
             try:
                 before = log.head
+                if log.is_state:
+                    self._hub.deliver(channel, (await self._reader.newest(channel, 0))[1])
+                    self._hub.release(channel)
+                    continue
                 async for chunk in self._reader.chunks(channel, log.head):
                     self._hub.deliver(channel, chunk.messages)
                 if log.head == before:

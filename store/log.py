@@ -40,15 +40,19 @@ class Log:
         self.refusing: str | None = None
         """Why nothing is taken at the moment, such as a full disk."""
 
-    async def append(self, channel: str, user: dict[str, Any], id: str | None, data: bytes) -> Receipt:
-        """Stores one message and returns its receipt once a majority has it.
+    async def append(
+        self, channel: str, user: dict[str, Any], id: str | None, data: bytes, *, is_state: bool = False, after: int | None = None
+    ) -> Receipt:
+        """Stores one message, or one state, and returns its receipt once a majority has it.
 
         *data* is compact JSON. With an *id*, the same user's same id on the same channel gives the first one's receipt again.
-        Raises ProtocolError id-reused where the data differs or after-refused, Unavailable where the log can't take it now.
+        With *after* it is stored right behind that offset or not at all.
+        Raises ProtocolError id-reused where the data differs, after-refused, wrong-kind where the channel holds the other kind;
+        Moved where something else follows *after*; Unavailable where the log can't take it now.
         """
         if self.refusing is not None:
             raise Unavailable(self.refusing, retry_after_s=5)
-        return await self.lane(channel).append(channel, user, id, data)
+        return await self.lane(channel).append(channel, user, id, data, is_state, after)
 
     def lane(self, channel: str) -> "Lane":
         """Always the same for a channel, so that its messages stay in the order sent."""
@@ -75,14 +79,17 @@ class Lane:
         self._just_refused: set[tuple[str, str]] = set()
         """Channel and user of what expired in this turn of the loop, whose senders don't know yet."""
 
-    def append(self, channel: str, user: dict[str, Any], id: str | None, data: bytes) -> "asyncio.Future[Receipt]":
+    def append(
+        self, channel: str, user: dict[str, Any], id: str | None, data: bytes, is_state: bool = False, after: int | None = None
+    ) -> "asyncio.Future[Receipt]":
         """Queues one message; the future brings what Log.append returns or raises."""
         if (channel, user["id"]) in self._just_refused:
             raise ProtocolError("after-refused")
         if len(self._queue) >= BACKLOG_MESSAGES or self._bytes + len(data) > BACKLOG_BYTES:
             raise Unavailable("Too many messages are waiting to be stored.")
         key = (channel, user["id"], id) if id is not None else None
-        pending = Pending(channel, user, id if id is not None else os.urandom(12).hex(), key, data, self._clock())
+        stored_id = id if id is not None else os.urandom(12).hex()
+        pending = Pending(channel, user, stored_id, key, data, self._clock(), is_state, after)
         self._queue.append(pending)
         self._bytes += len(data)
         if self._committer is None:

@@ -5,7 +5,7 @@ Everything here reads with read concern majority from the primary: what a fail-o
 
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from bson.int64 import Int64
 from pymongo.errors import PyMongoError
@@ -39,6 +39,14 @@ def in_one_life(read: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]
         return found
 
     return guarded
+
+
+class Tail(NamedTuple):
+    """A channel's end."""
+
+    offset: int
+    is_state: bool | None
+    """Of the newest message; None where there is none."""
 
 
 class Reader:
@@ -114,10 +122,16 @@ class Reader:
         return messages[-1].offset if messages else await self.head(channel), messages
 
     @in_one_life
+    async def tail(self, channel: str) -> Tail:
+        """The newest offset, 0 in an empty channel, and of which kind it is. Raises PyMongoError."""
+        newest = await self.log.find_one(chunk_range(channel, self.epoch, -1), {"n": 1, "s": 1}, sort=[("_id", -1)])
+        if newest is None:
+            return Tail(await self._tombstone(channel, "head"), None)
+        return Tail(_last(newest), "s" in newest)
+
     async def head(self, channel: str) -> int:
         """The newest offset, 0 in an empty channel. Raises PyMongoError."""
-        newest = await self.log.find_one(chunk_range(channel, self.epoch, -1), {"n": 1}, sort=[("_id", -1)])
-        return _last(newest) if newest is not None else await self._tombstone(channel, "head")
+        return (await self.tail(channel)).offset
 
     @in_one_life
     async def bounds(self, channel: str, *, confirmed: bool = False) -> Bounds:

@@ -64,7 +64,8 @@ class Retention:
         young = now - int(self._minimum_age_s * 1000)
         expired = min(now - int(self._keep_days * DAY_MS), young)
         bounds = await self._reader.bounds(channel)
-        by_count = bounds.head - self._keep_messages
+        kept = 1 if (await self._reader.tail(channel)).is_state else self._keep_messages
+        by_count = bounds.head - kept
         newest: dict[str, Any] | None = None
         cursor = self._reader.log.find(chunk_range(channel, epoch, -1), {"n": 1, "t": 1}, sort=[("_id", 1)])
         try:

@@ -42,18 +42,35 @@ class Receipt(NamedTuple):
     duplicate: bool
 
 
+class Moved(Exception):
+    """The channel's newest message is no longer the one that the sender named: look at it, and decide anew."""
+
+
 class Pending:
     """One message on its way into the log."""
 
-    __slots__ = ("attempts", "channel", "data", "future", "id", "key", "since_s", "user")
+    __slots__ = ("after", "attempts", "channel", "data", "future", "id", "is_state", "key", "since_s", "user")
 
-    def __init__(self, channel: str, user: dict[str, Any], id: str, key: tuple[str, str, str] | None, data: bytes, since_s: float):
+    def __init__(
+        self,
+        channel: str,
+        user: dict[str, Any],
+        id: str,
+        key: tuple[str, str, str] | None,
+        data: bytes,
+        since_s: float,
+        is_state: bool = False,
+        after: int | None = None,
+    ):
         self.channel = channel
         self.user = user
         self.id = id
         self.key = key
         """Channel, user and client id: the same again is the same message. None where its sender gave no id."""
         self.data = data
+        self.is_state = is_state
+        self.after = after
+        """The offset that it has to follow, or it isn't stored."""
         self.since_s = since_s
         self.attempts: tuple[bytes, ...] = ()
         self.future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
@@ -79,10 +96,11 @@ class _Stored(msgspec.Struct):
 class _Head:
     """What this writer knows of a channel."""
 
-    __slots__ = ("confirmed_s", "offset", "stale")
+    __slots__ = ("confirmed_s", "is_state", "offset", "stale")
 
-    def __init__(self, offset: int, confirmed_s: float):
+    def __init__(self, offset: int, is_state: bool | None, confirmed_s: float):
         self.offset = offset
+        self.is_state = is_state
         self.confirmed_s = confirmed_s
         self.stale = False
         """True after a refusal or an unknown outcome: read on from `offset` before the next insert."""
@@ -92,10 +110,13 @@ class _Attempt(NamedTuple):
     """One chunk of one commit."""
 
     channel: str
-    first: int
     pendings: list[Pending]
     messages: list[Message]
     document: dict[str, Any]
+
+    @property
+    def first(self) -> int:
+        return self.messages[0].offset
 
 
 class Writer:
@@ -138,7 +159,8 @@ class Writer:
             if (left := await self._locate(channel, of_channel)) is not of_channel:
                 channels[channel] = left
         self._reader.stay_in(epoch)
-        attempts = [self._prepare(channel, of_channel) for channel, of_channel in channels.items() if of_channel]
+        fitting = {channel: self._fitting(channel, of_channel) for channel, of_channel in channels.items()}
+        attempts = [self._prepare(channel, of_channel) for channel, of_channel in fitting.items() if of_channel]
         if not attempts:
             return []
         started_s = self._clock()
@@ -172,7 +194,7 @@ class Writer:
         head = self._heads.get(channel)
         if head is None:
             asked_s = self._clock()
-            head = self._heads[channel] = _Head(await self._reader.head(channel), asked_s)
+            head = self._heads[channel] = _Head(*await self._reader.tail(channel), asked_s)
             if len(self._heads) > KNOWN_HEADS:
                 self._heads.popitem(last=False)
         elif head.stale:
@@ -180,10 +202,12 @@ class Writer:
             async for chunk in self._reader.chunks(channel, head.offset):
                 self._hub.deliver(channel, chunk.messages)
                 pendings = self._recognise(chunk, pendings)
-                head.offset = max(head.offset, chunk.last)
+                head.offset, head.is_state = max(head.offset, chunk.last), chunk.is_state
             head.stale, head.confirmed_s = False, asked_s
         self._heads.move_to_end(channel)
-        head.offset = max(head.offset, self._hub.head(channel) or 0)
+        held = self._hub.newest(channel)
+        if held is not None and held.offset > head.offset:
+            head.offset, head.is_state = held.offset, held.is_state
         return pendings
 
     def _recognise(self, chunk: Chunk, pendings: list[Pending]) -> list[Pending]:
@@ -198,6 +222,21 @@ class Writer:
                     pending.resolve(self._receipt(pending, message.offset, stored.time))
         return [p for p in pendings if p not in mine]
 
+    def _fitting(self, channel: str, pendings: list[Pending]) -> list[Pending]:
+        """Those of *pendings* that may follow the head as they are; the others are told why not."""
+        head = self._heads[channel]
+        is_state = head.is_state
+        fitting: list[Pending] = []
+        for pending in pendings:
+            if is_state is not None and pending.is_state != is_state:
+                pending.fail(ProtocolError("wrong-kind", field="state"))
+            elif pending.after is not None and pending.after != head.offset + len(fitting):
+                pending.fail(Moved())
+            else:
+                is_state = pending.is_state
+                fitting.append(pending)
+        return fitting
+
     def _prepare(self, channel: str, pendings: list[Pending]) -> _Attempt:
         self._attempt += 1
         tag = self._process + self._attempt.to_bytes(6)
@@ -208,10 +247,10 @@ class Writer:
         for i, pending in enumerate(pendings):
             pending.attempts += (tag,)
             position = Position(epoch, first + i)
-            messages.append(encode_message("message", channel, position, id=pending.id, time=now, user=pending.user, data=pending.data))
+            kind = "state" if pending.is_state else "message"
+            messages.append(encode_message(kind, channel, position, id=pending.id, time=now, user=pending.user, data=pending.data))
         keys = [id_hash(epoch, *p.key) for p in pendings if p.key is not None]
-        document = chunk_document(channel, epoch, first, [m.payload for m in messages], keys, now, tag, self._process)
-        return _Attempt(channel, first, pendings, messages, document)
+        return _Attempt(channel, pendings, messages, chunk_document(channel, epoch, messages, keys, now, tag, self._process))
 
     def _doubt(self, attempts: list[_Attempt]) -> None:
         for attempt in attempts:
@@ -232,8 +271,9 @@ class Writer:
         return True
 
     def _done(self, attempt: _Attempt, started_s: float) -> None:
-        head = self._heads.setdefault(attempt.channel, _Head(0, started_s))
-        head.offset, head.confirmed_s = attempt.first + len(attempt.messages) - 1, started_s
+        head = self._heads.setdefault(attempt.channel, _Head(0, None, started_s))
+        newest = attempt.messages[-1]
+        head.offset, head.is_state, head.confirmed_s = newest.offset, newest.is_state, started_s
         self.trimmable.add(attempt.channel)
         self._hub.deliver(attempt.channel, attempt.messages)
         time = attempt.document["t"]

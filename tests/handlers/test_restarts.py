@@ -130,8 +130,9 @@ def keep_the_newest(uri, channel, epoch, keep):
 
     async def trim():
         connection = await connect(uri=uri, data=None)
+        loop = asyncio.get_running_loop()
         reader = Reader(connection.database, epoch)
-        log = Log(Writer(connection.database, reader, Hub(epoch, lambda _: None, asyncio.get_running_loop().time), b"tester"))
+        log = Log(Writer(connection.database, reader, Hub(epoch, lambda _: None, loop.time, loop.call_later), b"tester"))
         retention = Retention(connection.database, reader, log, keep_messages=keep, keep_days=30, minimum_age_s=0)
         gone = await retention.trim(channel)
         await connection.close()

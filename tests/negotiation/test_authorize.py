@@ -25,10 +25,10 @@ ALLOWED = None
         ("prices:eur", ANN, ALLOWED, "forbidden"),
         ("prices:eur", BACKEND, ALLOWED, ALLOWED),
         ("chats:lobby", ANN, ALLOWED, "forbidden"),
-        ("job:unknown", ANN, "not-found", "forbidden"),
-        ("job:unknown", BACKEND, "not-found", "forbidden"),
-        ("vote:unknown", ANN, "not-found", "forbidden"),
-        ("vote:unknown", BACKEND, "not-found", "forbidden"),
+        ("job:unknown", ANN, ALLOWED, "forbidden"),
+        ("job:unknown", BACKEND, ALLOWED, "forbidden"),
+        ("vote:unknown", ANN, ALLOWED, "forbidden"),
+        ("vote:unknown", BACKEND, ALLOWED, "forbidden"),
     ],
 )
 def test_who_may(channel, user, read, write):

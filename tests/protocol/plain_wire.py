@@ -61,4 +61,4 @@ def shown(item: Item) -> int | tuple[int, bool]:
 
 
 def hub_with(fills: list[str] | None = None, **limits: int) -> Hub:
-    return Hub(EPOCH, (fills if fills is not None else []).append, lambda: 7.0, **limits)
+    return Hub(EPOCH, (fills if fills is not None else []).append, lambda: 7.0, lambda delay_s, act: None, **limits)

@@ -36,6 +36,7 @@ class Process:
             truth.epoch,
             self.fill,
             lambda: 0.0,
+            lambda delay_s, act: None,
             windows_bytes=WINDOWS_BYTES,
             window_bytes=WINDOW_BYTES,
             idle_channels=IDLE_CHANNELS,

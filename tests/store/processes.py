@@ -67,7 +67,7 @@ class Process:
         self.database = database
         self.name = name
         self.reader = Reader(database, epoch)
-        self.hub = Hub(epoch, lambda channel: self.feed.fill(channel), time.monotonic)
+        self.hub = Hub(epoch, lambda channel: self.feed.fill(channel), time.monotonic, asyncio.get_running_loop().call_later)
         self.feed = Feed(self.reader, self.hub)
         self.writer = Writer(database, self.reader, self.hub, name, confirmed_s=confirmed_s)
         self.log = Log(self.writer, deadline_s=deadline_s)
