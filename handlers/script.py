@@ -46,6 +46,7 @@ FILES = (
     "long-poll.js",
     "short-poll.js",
     "attempt.js",
+    "choice.js",
     "negotiator.js",
     "wake.js",
     "report.js",

@@ -1,14 +1,12 @@
-// Which wire is in use, which are tried beside it, and what happens when one ends.
+// When to start which wire, and what happens when one ends.
 //
 // First contact is a staggered race: the first hello decides, nothing waits in line. Reconnecting doesn't race: the wire
 // that worked goes alone first, and while the server says "patience" (429, 503, goaway) no other one is started.
-// All live wires deliver, filtered by position, so a change of the wire in use is not an event for the page.
 (function (anywire) {
   'use strict';
 
   var STAGGER_MS = 250; // above a healthy handshake, below what a person takes for slow
   var LONGEST_STAGGER_MS = 1000;
-  var LINGER_MS = 2000; // a wire that was in use stays so long beside its better successor, should that one flap
   var RETRY_JITTER_MS = 100; // many clients lose their wires at one moment
   var PATIENCE_MS = 1000; // where the server asks for patience and names no time
   var FLAPPING = 3; // failures that the only transport counts for when it breaks again and again
@@ -21,18 +19,13 @@
   anywire.negotiator = function (env, server, hooks) {
     var timers = anywire.timers(env);
     var recheck = anywire.recheck(env);
-    var live = [];
+    var choice = anywire.choice(env, hooks, settled);
     var queue = [];
-    var current = null;
     var worked = '';
     var failures = 0;
     var isAlone = false;
     var isPatient = false; // the wait under way is the server's wish
     var isStopped = true;
-
-    function liveOf(name) {
-      return anywire.filter(live, function (a) { return a.name === name; });
-    }
 
     // --- starting wires
 
@@ -40,9 +33,8 @@
       var a = anywire.attempt(env, server, name, anywire.indexOf(hooks.names(), name), {
         hello: onHello, proven: onProven, overdue: onOverdue, event: onEvent, mute: onMute, ended: onEnded
       });
-      live = live.concat(a);
-      hooks.attempt(a);
-      if (!current) { hooks.state('connecting'); }
+      choice.add(a);
+      if (!choice.current) { hooks.state('connecting'); }
       a.start();
     }
 
@@ -54,11 +46,11 @@
 
     function next() {
       var name;
-      do { name = queue.shift(); } while (name && liveOf(name).length);
+      do { name = queue.shift(); } while (name && choice.of(name).length);
       timers.disarm('stagger');
       if (name) { open(name); }
       if (queue.length) {
-        timers.arm('stagger', function () { if (!current || current.isOverdue) { next(); } },
+        timers.arm('stagger', function () { if (!choice.current || choice.current.isOverdue) { next(); } },
           Math.min(LONGEST_STAGGER_MS, Math.max(STAGGER_MS, 2.5 * server.rttMs)));
       }
     }
@@ -72,8 +64,8 @@
       }
       isAlone = true;
       queue = [];
-      if (!liveOf(worked).length) { open(worked); }
-      timers.arm('alone', function () { if (!current && !timers.isArmed('wait')) { race(''); } }, server.quietMs());
+      if (!choice.of(worked).length) { open(worked); }
+      timers.arm('alone', function () { if (!choice.current && !timers.isArmed('wait')) { race(''); } }, server.quietMs());
     }
 
     function wait(ms, isServersWish) {
@@ -98,28 +90,28 @@
       if (isFirst) { recheck.hello(); }
       hooks.hello(a, event);
       if (isFirst) {
-        settle();
+        choice.settle();
         a.sync();
       }
     }
 
     function onProven(a) {
-      settle();
+      choice.settle();
       hooks.proven(a);
     }
 
     function onOverdue(a) {
-      settle();
-      if (a === current) { startNext(); }
+      choice.settle();
+      if (a === choice.current) { startNext(); }
     }
 
     function startNext() {
-      if (!queue.length) { queue = anywire.without(hooks.names(), current.name); }
+      if (!queue.length) { queue = anywire.without(hooks.names(), choice.current.name); }
       next();
     }
 
     function onEvent(a, event) {
-      var word = hooks.event(a, event, a === current);
+      var word = hooks.event(a, event, a === choice.current);
       if (word === 'lost') {
         a.lost[event.channel] = true;
       } else if (word === 'rewind' && !a.lost[event.channel]) {
@@ -129,7 +121,7 @@
     }
 
     function onMute(a, why) {
-      if (a !== current) { return; }
+      if (a !== choice.current) { return; }
       if (why === 'publish' && hooks.names().length > 1) {
         a.demote();
         startNext();
@@ -138,56 +130,24 @@
       }
     }
 
-    // --- choosing
+    // --- climbing to what is better than the one in use
 
-    // *b* is in use: what is doubtful yields to anything, what is proven only to a better one that is proven too.
-    function isBetter(a, b) {
-      return a.isOverdue !== b.isOverdue ? b.isOverdue : a.rank < b.rank && (a.isProven || !b.isProven);
-    }
-
-    function settle() {
-      var best = current;
-      anywire.each(live, function (a) { if (a.isHello && (!best || isBetter(a, best))) { best = a; } });
-      if (best && best !== current) { use(best); }
-      if (!best || best.isOverdue) { return; }
+    function settled(best) {
       timers.disarm('stagger');
       timers.disarm('alone');
       if (best.isProven) {
         worked = best.name;
         queue = [];
-        anywire.each(live, function (a) {
-          if (a === best || a.rank < best.rank) { return; }
-          // One that was in use stands by for a moment, should its better successor flap.
-          if (a.wasUsed && a.isProven) { timers.arm('linger', settle, LINGER_MS); } else { drop(a); }
-          a.wasUsed = false;
-        });
         planClimb();
       }
     }
 
-    function use(a) {
-      current = a;
-      a.wasUsed = true;
-      anywire.each(anywire.keys(a.lost), a.rewind);
-      a.lost = {};
-      hooks.use(a);
-      hooks.state('open');
-    }
-
-    function drop(a) {
-      live = anywire.without(live, a);
-      a.close(a.isHello ? 'superseded' : 'slower');
-      hooks.attempt(a);
-    }
-
-    // --- climbing to what is better than the one in use
-
     function planClimb() {
-      var better = anywire.filter(hooks.names().slice(0, current.rank), function (name) { return !liveOf(name).length; });
+      var better = anywire.filter(hooks.names().slice(0, choice.current.rank), function (name) { return !choice.of(name).length; });
       timers.disarm('climb');
       recheck.soonest(better, function (name, ms) {
         timers.arm('climb', function () {
-          if (!current || !current.isProven) { return; }
+          if (!choice.current || !choice.current.isProven) { return; }
           recheck.tried(name);
           open(name);
           planClimb();
@@ -198,9 +158,7 @@
     // --- endings
 
     function onEnded(a, reason) {
-      live = anywire.without(live, a);
-      hooks.attempt(a);
-      if (a === current) { current = null; }
+      choice.remove(a);
       if (reason.isFinal) {
         stop('closed');
         hooks.denied(reason.error);
@@ -209,10 +167,10 @@
       if (!reason.isAlive) {
         if (a.isHello) { recheck.died(a.name, a.ageMs()); } else { recheck.failed(); }
       }
-      settle();
-      if (current) {
+      choice.settle();
+      if (choice.current) {
         if (a.isHello) { recheck.hello(); } // another wire lives, so the server does
-        if (current.isOverdue) { standIn(a); }
+        if (choice.current.isOverdue) { standIn(a); }
       } else if (reason.isAlive) {
         answered(a, reason);
       } else if (a.isHello) {
@@ -226,7 +184,7 @@
     function standIn(a) {
       if (queue.length) {
         next();
-      } else if (a.name === current.name) {
+      } else if (a.name === choice.current.name) {
         failures += 1;
         timers.arm('renew', renew, anywire.backOffMs(env, failures));
       }
@@ -258,8 +216,8 @@
     function failed(a, reason) {
       if (!isAlone && queue.length && reason.why !== 'forbidden') {
         next();
-      } else if (reason.isHidden && !live.length) {
-        server.ask(function (answer) { if (!isStopped && !current) { answered(a, answer); } });
+      } else if (reason.isHidden && !choice.live.length) {
+        server.ask(function (answer) { if (!isStopped && !choice.current) { answered(a, answer); } });
       } else {
         answered(a, reason);
       }
@@ -286,23 +244,18 @@
 
     /** The wire in use may be dead without knowing: a fresh one beside it decides. */
     function renew() {
-      if (!current || liveOf(current.name).length > 1) { return; }
-      if (!current.isOverdue) {
-        current.demote();
-        current.ping();
+      if (!choice.current || choice.of(choice.current.name).length > 1) { return; }
+      if (!choice.current.isOverdue) {
+        choice.current.demote();
+        choice.current.ping();
       }
-      open(current.name);
+      open(choice.current.name);
     }
 
     function closeAll(word) {
-      var all = live;
-      live = queue = [];
-      current = null;
+      queue = [];
       timers.clear();
-      anywire.each(all, function (a) {
-        a.close(word);
-        hooks.attempt(a);
-      });
+      choice.closeAll(word);
     }
 
     function restart() {
@@ -329,19 +282,19 @@
       restart: restart,
       /** The page is back: isStrong where wires may have died unnoticed. */
       wake: function (isStrong) {
-        if (current) {
-          if (isStrong) { renew(); } else { current.nudge(); }
+        if (choice.current) {
+          if (isStrong) { renew(); } else { choice.current.nudge(); }
         } else if (isStrong || timers.isArmed('wait')) {
           failures = 0;
           if (!isPatient || !timers.isArmed('wait')) { restart(); }
         }
       },
       /** The set of channels has changed. */
-      sync: function () { anywire.each(live, function (a) { if (a.isHello) { a.sync(); } }); },
+      sync: function () { anywire.each(choice.live, function (a) { if (a.isHello) { a.sync(); } }); },
       /** Something that was published stays without an answer. */
-      suspect: function () { if (current) { current.ping('publish'); } },
+      suspect: function () { if (choice.current) { choice.current.ping('publish'); } },
       forget: recheck.forget,
-      current: function () { return current; }
+      current: function () { return choice.current; }
     };
   };
 }(anywire));
