@@ -25,6 +25,9 @@ from settings import Settings, load
 from store.bus import Bus
 from store.connect import Connection, StartError, connect
 from store.feed import Feed
+from store.items import Items
+from store.job_channel import Ways
+from store.jobs import Jobs
 from store.log import Log
 from store.meta import load_meta
 from store.reader import Reader
@@ -118,6 +121,11 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
     retention.start()
     started.push_async_callback(retention.close)
     started.push_async_callback(log.close)
+    jobs = Jobs(connection.database, Ways(log, feed, hub), keep_days=settings.keep_days, stalled_s=settings.job_stalled_s)
+    started.push_async_callback(jobs.close)
+    await jobs.start()
+    items = Items(connection.database, keep_days=settings.keep_days)
+    await items.start()
     if connection.embedded is not None:
         started.push_async_callback(end, asyncio.ensure_future(_watch_disk(connection, log)))
     return Node(
@@ -126,6 +134,8 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
         feed=feed,
         reader=reader,
         log=log,
+        jobs=jobs,
+        items=items,
         identity=Identity(settings.secret.encode() if settings.secret else meta.secret),
         trusted=networks(settings.trusted_proxies),
     )

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     heartbeat_s: float = Field(15, ge=0.5, le=3600, description="A ping after so many seconds of silence on a wire.")
     hold_s: float = Field(25, ge=0, le=3600, description="How long a long-poll is held.")
     poll_s: float = Field(2, ge=0.1, le=3600, description="How often a short-poll client asks.")
+    job_stalled_s: float = Field(30, ge=0.5, le=86_400, description="A job is shown as stalled after so many seconds without an update.")
     drain_s: float = Field(5, ge=0, le=600, description="How long a stopping server takes to send its clients elsewhere.")
 
     publish_per_s: float = Field(20, ge=0, description="Messages a second and user, with a burst of ten times as many; 0: no limit.")

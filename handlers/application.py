@@ -6,6 +6,7 @@ import tornado.web
 
 from handlers import pages
 from handlers.history import History
+from handlers.jobs import JobCancel, JobItems, JobList, JobOne
 from handlers.node import Node
 from handlers.ops import Healthz, MetricsText, Readyz
 from handlers.poll_wire import LongPoll, ShortPoll
@@ -28,6 +29,10 @@ def application(node: Node, script: Script) -> tornado.web.Application:
         (r"/v1/short-poll", ShortPoll),
         (r"/v1/publish", Publish),
         (r"/v1/history", History),
+        (r"/v1/jobs", JobList),
+        (r"/v1/jobs/([^/]+)", JobOne),
+        (r"/v1/jobs/([^/]+)/cancel", JobCancel),
+        (r"/v1/jobs/([^/]+)/items", JobItems),
         (r"/v1/me", Me),
         (r"/v1/report", Report),
         (r"/anywire\.js", ScriptHandler, {"script": script}),

@@ -90,11 +90,23 @@ class Base(tornado.web.RequestHandler):
         self.set_default_headers()
 
     def _who(self) -> User:
-        scheme, _, credentials = self.request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            if self.node.settings.api_key and secrets_equal(credentials.strip(), self.node.settings.api_key):
-                return BACKEND
+        key = self.bearer()
+        if key is None:
+            return self.visitor()
+        if not self.is_api_key(key):
             raise ProtocolError("unauthorized", "This is not a key that opens anything here.")
+        return BACKEND
+
+    def bearer(self) -> str | None:
+        """RFC 6750 section 2.1."""
+        scheme, _, credentials = self.request.headers.get("Authorization", "").partition(" ")
+        return credentials.strip() if scheme.lower() == "bearer" else None
+
+    def is_api_key(self, key: str) -> bool:
+        return bool(self.node.settings.api_key) and secrets_equal(key, self.node.settings.api_key)
+
+    def visitor(self) -> User:
+        """Whom the cookie names; else a new one."""
         user = self.node.identity.read(self.get_cookie(COOKIE))
         if user is None:
             user = self.node.identity.issue(self.get_cookie(BOOT_COOKIE))

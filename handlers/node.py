@@ -19,6 +19,8 @@ from protocol.codes import ProtocolError, Unavailable
 from protocol.hub import Hub
 from settings import Settings
 from store.feed import Feed
+from store.items import Items
+from store.jobs import Jobs
 from store.log import Log
 from store.reader import Reader
 
@@ -44,6 +46,8 @@ class Node:
     feed: Feed
     reader: Reader
     log: Log
+    jobs: Jobs
+    items: Items
     identity: Identity
     trusted: list[Network]
     connections: set[Connection] = field(default_factory=set)
@@ -54,6 +58,8 @@ class Node:
         self.metrics = Metrics()
         rate = self.settings.publish_per_s
         self.publishes = Buckets(rate, 10 * rate)
+        self.starts = Buckets(rate / 4, 2 * rate)
+        """New jobs."""
         self.locates = Buckets(50 * rate, 500 * rate)
         """Channels that a user may subscribe to: some cost a read of the log."""
         self.catch_up = CatchUp(self.settings.catch_up_bytes_per_s)

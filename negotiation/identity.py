@@ -63,6 +63,13 @@ class Identity:
         id = "u_" + base64.urlsafe_b64encode(raw).decode()
         return User(id, "Guest " + base64.b32encode(raw[:5]).decode()[:4])
 
+    def unguessable(self, kind: str, user: User, id: str | None) -> str:
+        """128 bits that name something which *user* makes: always the same for the same *id*, random without one."""
+        if id is None:
+            return secrets.token_urlsafe(16)
+        digest = hmac.digest(self._secret, f"{kind}:{user.id}\n{id}".encode("utf-8", "surrogatepass"), "sha256")[:16]
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
     def network(self, prefix: str) -> str:
         """An opaque id for an address prefix, the same for as long as the secret is."""
         digest = hmac.digest(self._secret, b"network:" + prefix.encode(), "sha256")[:9]

@@ -110,9 +110,14 @@ def parse_body(body: bytes | msgspec.Raw, shape: type[T]) -> T:
 def check_message(channel: str, id: str | None, data: bytes | msgspec.Raw) -> bytes:
     """*data* as compact JSON, if all three may be stored. Raises ProtocolError."""
     parse_channel(channel)
+    check_id(id)
+    return compact(bytes(data))
+
+
+def check_id(id: str | None) -> None:
+    """An id that a client made, if it did. Raises ProtocolError."""
     if id is not None and not 1 <= len(id) <= MAX_ID_CHARS:
         raise ProtocolError("bad-request", f"An id has 1 to {MAX_ID_CHARS} characters.", field="id")
-    return compact(bytes(data))
 
 
 def _misshapen(error: msgspec.ValidationError) -> ProtocolError:

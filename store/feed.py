@@ -11,7 +11,8 @@ from pymongo.errors import PyMongoError
 from protocol.channel import ChannelLog
 from protocol.codes import Unavailable
 from protocol.hub import Hub
-from protocol.positions import Position, Start
+from protocol.message import Message
+from protocol.positions import Next, Position, Start
 from protocol.resume import Bounds, Resolution, resolve
 from protocol.session import Page, Read
 from store.reader import Reader
@@ -58,6 +59,17 @@ class Feed:
         except (PyMongoError, TimeoutError) as error:
             logger.warning("can't tell where %s stands: %s", channel, type(error).__name__)
             raise Unavailable() from error
+
+    async def newest(self, channel: str) -> Message | None:
+        """The channel's newest message, None in an empty one. Raises Unavailable."""
+        await self.locate(channel, Next())  # from now on the hub is told
+        newest = self._hub.newest(channel)
+        if newest is None and self._hub.head(channel):
+            try:
+                newest = next(reversed((await self._reader.newest(channel, 0))[1]), None)
+            except PyMongoError as error:
+                raise Unavailable() from error
+        return newest
 
     async def page(self, read: Read, max_bytes: int) -> Page:
         """Raises Unavailable."""

@@ -1,0 +1,193 @@
+"""A job's state, and what an update makes of it: pure, so that any process gets the same from the same.
+
+Invariants: a state that is done, failed or cancelled never changes again; `done` and `percent` never go back unless the
+total changed; an update with a `seq` that is not higher than the last one changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from protocol.codes import ProtocolError
+
+FINAL = ("done", "failed", "cancelled")
+MAX_TITLE_CHARS = 200
+MAX_UNIT_CHARS = 20
+MAX_NOTE_CHARS = 2000
+MAX_RESULT_BYTES = 48 * 1024
+"""With the rest of a state it stays below what an event may hold."""
+SMOOTH_S = 15.0
+"""A change of pace shows within about so long."""
+SAMPLE_S = 0.2
+"""What was done in less time says little of the pace."""
+
+Count = int | float
+_COUNT_MAX = 2**53
+
+
+class NewJob(msgspec.Struct):
+    """`POST /v1/jobs`."""
+
+    title: str
+    total: Count | None = None
+    unit: str | None = None
+    id: str | None = None
+    cancellable: bool | Literal["anyone"] = True
+
+    def check(self) -> None:
+        """Raises ProtocolError."""
+        _check_text(self.title, "title", MAX_TITLE_CHARS, least=1)
+        _check_text(self.unit, "unit", MAX_UNIT_CHARS)
+        _check_count(self.total, "total")
+
+
+class Change(msgspec.Struct, omit_defaults=True):
+    """`PATCH /v1/jobs/ID`: any of these; none is a sign of life."""
+
+    done: Count | UnsetType = UNSET
+    total: Count | None | UnsetType = UNSET
+    note: str | None | UnsetType = UNSET
+    state: Literal["running", "done", "failed", "cancelled"] | UnsetType = UNSET
+    result: Any = UNSET
+    seq: int | UnsetType = UNSET
+
+    def check(self) -> None:
+        """Raises ProtocolError."""
+        _check_count(self.done, "done")
+        _check_count(self.total, "total")
+        _check_text(self.note, "note", MAX_NOTE_CHARS)
+        if self.seq is not UNSET and not 0 <= self.seq <= _COUNT_MAX:
+            raise ProtocolError("bad-request", "seq is 0 or more.", field="seq")
+
+    def then(self, later: Change) -> Change:
+        """This and then *later*, as one."""
+        if later.seq is not UNSET and self.seq is not UNSET and later.seq <= self.seq:
+            return self
+        fields = {**_given(self), **_given(later)}
+        if self.done is not UNSET and later.done is not UNSET and later.total is UNSET:
+            fields["done"] = max(self.done, later.done)
+        return (type(later) if isinstance(later, TaskChange) else type(self))(**fields)
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL
+
+
+class TaskChange(Change):
+    """What a task of the server says beside."""
+
+    items: int | UnsetType = UNSET
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A job's state, as its channel shows it. Times are ms since 1970 UTC, `eta` seconds, `rate` units a second."""
+
+    id: str
+    title: str
+    started: int
+    updated: int
+    state: Literal["running", "stalled", "done", "failed", "cancelled"] = "running"
+    done: Count = 0
+    total: Count | None = None
+    unit: str | None = None
+    percent: float | None = None
+    note: str | None = None
+    rate: float | None = None
+    eta: float | None = None
+    result: Any = None
+    cancellable: bool | Literal["anyone"] = True
+    items: int | None = None
+    """How many items its task has brought so far."""
+    seq: int | None = None
+
+    @classmethod
+    def begin(cls, id: str, new: NewJob, now_ms: int) -> Job:
+        percent = None if new.total is None else _percent(0, new.total)
+        return cls(id, new.title, now_ms, now_ms, total=new.total, unit=new.unit, percent=percent, cancellable=new.cancellable)
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL
+
+    def after(self, change: Change, now_ms: int) -> Job:
+        """The state that *change* leads to; itself where it changes nothing. Raises ProtocolError job-ended."""
+        if change.seq is not UNSET and self.seq is not None and change.seq <= self.seq:
+            return self
+        if self.is_final:
+            return self._after_the_end(change)
+        given = _given(change)
+        state = given.get("state", "running")
+        total = given.get("total", self.total)
+        done = given.get("done", self.done)
+        if total == self.total:
+            done = max(done, self.done)
+        return msgspec.structs.replace(
+            self,
+            **{**given, "state": state, "total": total, "done": done},
+            percent=100.0 if state == "done" else None if total is None else _percent(done, total),
+            updated=max(now_ms, self.updated),
+        ).at(self.rate)
+
+    def at(self, rate: float | None) -> Job:
+        """With *rate*, and the time left that follows from it."""
+        if self.state != "running" or not rate:
+            return msgspec.structs.replace(self, rate=None, eta=None)
+        eta = None if self.total is None else round(max(0.0, self.total - self.done) / rate, 1)
+        return msgspec.structs.replace(self, rate=rate, eta=eta)
+
+    def stalled(self) -> Job:
+        return msgspec.structs.replace(self, state="stalled").at(None)
+
+    def _after_the_end(self, change: Change) -> Job:
+        """A worker can't know yet that its job was cancelled, and a final update may come twice; anything else is too late."""
+        if self.state == "cancelled" and change.state in (UNSET, "running"):
+            return self
+        same = all(getattr(self, name) == value for name, value in _given(change).items() if name not in ("seq", "done"))
+        if not same or change.done is not UNSET and change.done > self.done:
+            raise ProtocolError("job-ended", f"The job is {self.state}.")
+        return self
+
+
+class Pace:
+    """Units a second, smoothed over some seconds; unknown until something was done, and again when long nothing was."""
+
+    def __init__(self, done: Count, now_ms: int, rate: float | None = None):
+        self.rate = rate
+        self._done = done
+        self._since_ms = now_ms
+
+    def observe(self, done: Count, now_ms: int) -> None:
+        passed_s = (now_ms - self._since_ms) / 1000
+        if done < self._done:
+            self.__init__(done, now_ms)  # type: ignore[misc]
+        elif done == self._done:
+            if self.rate and passed_s > max(SMOOTH_S, 5 / self.rate):
+                self.rate = None
+        elif passed_s >= SAMPLE_S:
+            sample = (done - self._done) / passed_s
+            weight = 1.0 if self.rate is None else 1 - math.exp(-passed_s / SMOOTH_S)
+            self.rate = float(f"{sample if self.rate is None else self.rate + weight * (sample - self.rate):.4g}")
+            self._done, self._since_ms = done, now_ms
+
+
+def _percent(done: Count, total: Count) -> float:
+    """Rounded down, so that 100 means all of it."""
+    return 100.0 if done >= total else math.floor(1000 * done / total) / 10
+
+
+def _given(change: Change) -> dict[str, Any]:
+    return {name: value for name in change.__struct_fields__ if (value := getattr(change, name)) is not UNSET}
+
+
+def _check_text(text: str | None | UnsetType, field: str, most: int, least: int = 0) -> None:
+    if isinstance(text, str) and not least <= len(text.strip()) <= len(text) <= most:
+        raise ProtocolError("bad-request", f"{field} has {least} to {most} characters.", field=field)
+
+
+def _check_count(count: Count | None | UnsetType, field: str) -> None:
+    if isinstance(count, int | float) and not 0 <= count <= _COUNT_MAX:
+        raise ProtocolError("bad-request", f"{field} is a number from 0 to 2^53.", field=field)
