@@ -28,12 +28,16 @@ from store.feed import Feed
 from store.items import Items
 from store.job_channel import Ways
 from store.jobs import Jobs
+from store.leases import Leases
 from store.log import Log
 from store.meta import load_meta
 from store.reader import Reader
+from store.records import Records
 from store.retention import Retention
 from store.tasks import end
+from store.uploads import Uploads
 from store.writer import Writer
+from tasks.runner import Runner
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: all clients come at once after a restart."""
@@ -126,6 +130,12 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
     await jobs.start()
     items = Items(connection.database, keep_days=settings.keep_days)
     await items.start()
+    records = Records(connection.database)
+    await records.start()
+    uploads = Uploads(connection.database)
+    runner = Runner(jobs, items, Leases(connection.database, process), records, uploads)
+    started.push_async_callback(runner.close)
+    runner.start()
     if connection.embedded is not None:
         started.push_async_callback(end, asyncio.ensure_future(_watch_disk(connection, log)))
     return Node(
@@ -136,6 +146,8 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
         log=log,
         jobs=jobs,
         items=items,
+        uploads=uploads,
+        runner=runner,
         identity=Identity(settings.secret.encode() if settings.secret else meta.secret),
         trusted=networks(settings.trusted_proxies),
     )

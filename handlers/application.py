@@ -11,6 +11,7 @@ from handlers.node import Node
 from handlers.ops import Healthz, MetricsText, Readyz
 from handlers.poll_wire import LongPoll, ShortPoll
 from handlers.publish import Publish
+from handlers.run import RunTask
 from handlers.script import Script, ScriptHandler
 from handlers.sse import Sse
 from handlers.visitor import Me, Negotiate, Report
@@ -33,6 +34,7 @@ def application(node: Node, script: Script) -> tornado.web.Application:
         (r"/v1/jobs/([^/]+)", JobOne),
         (r"/v1/jobs/([^/]+)/cancel", JobCancel),
         (r"/v1/jobs/([^/]+)/items", JobItems),
+        (r"/v1/run/([^/]+)", RunTask),
         (r"/v1/me", Me),
         (r"/v1/report", Report),
         (r"/anywire\.js", ScriptHandler, {"script": script}),

@@ -42,6 +42,8 @@ class File(tornado.web.RequestHandler):
 @tornado.web.stream_request_body
 class Base(tornado.web.RequestHandler):
     max_body_bytes = MAX_BODY_BYTES
+    takes_forms = True
+    """False for addresses whose parameters are those of the query alone, whatever the body is."""
     needs_user = True
     """False for addresses that make no visitor of who asks, such as those for operators."""
 
@@ -163,7 +165,7 @@ class Base(tornado.web.RequestHandler):
     def parameters(self) -> dict[str, list[str]]:
         """Those of the query, and of a form-encoded body. Raises ProtocolError."""
         texts = [self.request.query]
-        if self.request.method == "POST":
+        if self.request.method == "POST" and self.takes_forms:
             try:
                 texts.append(self.body("application/x-www-form-urlencoded").decode("ascii"))
             except UnicodeDecodeError as error:

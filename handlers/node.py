@@ -23,6 +23,8 @@ from store.items import Items
 from store.jobs import Jobs
 from store.log import Log
 from store.reader import Reader
+from store.uploads import Uploads
+from tasks.runner import Runner
 
 SERVER = "anywire/1"
 
@@ -48,6 +50,8 @@ class Node:
     log: Log
     jobs: Jobs
     items: Items
+    uploads: Uploads
+    runner: Runner
     identity: Identity
     trusted: list[Network]
     connections: set[Connection] = field(default_factory=set)

@@ -37,6 +37,7 @@ CODES: dict[str, Code] = {
     "bad-media-type": Code(415, False, "The body's Content-Type is not one that this address takes."),
     "rate-limited": Code(429, True, "Too much in too short a time."),
     "too-many-connections": Code(429, True, "This address has too many connections open."),
+    "too-many-tasks": Code(429, True, "As many tasks are running as may at a time."),
     "after-refused": Code(429, True, "An earlier message to this channel was refused; send that one again first."),
     "internal": Code(500, True, "A fault of ours; it was logged."),
     "unavailable": Code(503, True, "The log can't be reached right now."),

@@ -31,6 +31,17 @@ def client(driver: str, uri: str, **options: Any) -> Any:
     raise ValueError(f"unknown MongoDB driver {driver!r}: one of {', '.join(DRIVERS)}")
 
 
+def bucket(database: Any, name: str, chunk_bytes: int) -> Any:
+    """A GridFS bucket of *database*, by the driver that this is of."""
+    if type(database).__module__.startswith("motor"):
+        from motor.motor_asyncio import AsyncIOMotorGridFSBucket
+
+        return AsyncIOMotorGridFSBucket(database, name, chunk_size_bytes=chunk_bytes)
+    from gridfs import AsyncGridFSBucket
+
+    return AsyncGridFSBucket(database, name, chunk_size_bytes=chunk_bytes)
+
+
 async def settle(value: Any) -> Any:
     """What *value* stands for: awaited where this driver handed back an awaitable, as it is where not.
 

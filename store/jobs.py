@@ -38,6 +38,11 @@ class Made(NamedTuple):
     time: int
 
 
+def _digest(task: dict[str, Any] | None) -> Any:
+    """What it was asked, without where that lies."""
+    return task and task["digest"]
+
+
 class Jobs:
     def __init__(self, database: Any, ways: Ways, *, keep_days: float, stalled_s: float):
         self._jobs = database.jobs
@@ -86,7 +91,7 @@ class Jobs:
         except PyMongoError as error:
             raise Unavailable() from error
         made, channel = await self._job(id)
-        if not is_new and (made.user["id"], made.new, made.task) != (user["id"], new, task):
+        if not is_new and (made.user["id"], made.new, _digest(made.task)) != (user["id"], new, _digest(task)):
             raise ProtocolError("id-reused", field="id")
         return made, channel.shown(), is_new
 

@@ -1,6 +1,6 @@
 """The shape of the whole: imports point one way, drivers stay in the store, files stay small, and say what they are.
 
-server → handlers, apps → negotiation, store → protocol
+server → handlers → tasks, negotiation → store → protocol
 """
 
 import ast
@@ -18,15 +18,15 @@ DOCSTRING_LINES = 12
 DRIVERS = {"bson", "gridfs", "motor", "pymongo"}
 ERRORS = "pymongo.errors"
 """What both drivers raise when the log is away: its base class is caught above the store, too."""
-OURS = {"apps", "handlers", "negotiation", "protocol", "server", "settings", "store"}
+OURS = {"handlers", "negotiation", "protocol", "server", "settings", "store", "tasks"}
 MAY_IMPORT = {
     "protocol": {"protocol", "msgspec"},
     "negotiation": {"negotiation", "protocol", "tornado"},
-    "store": {"store", "protocol", "msgspec", "bson", "pymongo"},
-    "handlers": {"handlers", "negotiation", "store", "protocol", "settings"},
-    "apps": {"apps", "handlers", "negotiation", "store", "protocol", "settings"},
+    "store": {"store", "protocol", "msgspec", "bson", "gridfs", "pymongo"},
+    "handlers": {"handlers", "negotiation", "store", "protocol", "settings", "tasks"},
+    "tasks": {"store", "protocol", "tasks"},
 }
-"""Beside the standard library; of handlers and apps only which of our own parts."""
+"""Beside the standard library; of handlers and tasks only which of our own parts."""
 ALSO = {
     ("store/drivers.py", "motor"): "the one file that knows the driver",
     ("store/mongod.py", "fiftyone"): "the package that brings a mongod, asked only where its binary lies",
@@ -64,7 +64,7 @@ def test_a_part_imports_only_what_lies_below_it(folder):
     assert found - ALSO.keys() == set()
 
 
-@pytest.mark.parametrize("folder", ["handlers", "apps"])
+@pytest.mark.parametrize("folder", ["handlers", "tasks"])
 def test_the_upper_parts_import_no_driver_and_nothing_above_them(folder):
     banned = (OURS | DRIVERS) - MAY_IMPORT[folder]
     found = {(name_of(path), module) for path in python_files(folder) for module in modules(path) if module.partition(".")[0] in banned}
@@ -89,7 +89,7 @@ def test_files_are_one_idea_each():
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in python_files("protocol", "negotiation", "store", "handlers", "apps") if p.read_text().strip()], ids=name_of
+    "path", [p for p in python_files("protocol", "negotiation", "store", "handlers", "tasks") if p.read_text().strip()], ids=name_of
 )
 def test_files_say_what_they_are(path):
     tree = ast.parse(path.read_text())

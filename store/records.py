@@ -1,0 +1,71 @@
+"""What was imported: one document a record, in the collection `records`.
+
+_id  JOB-INDEX, so that an import that is run again writes each row once
+j, u  the job, and the id of who made it
+d    the record's own fields; their names are never taken for operators
+"""
+
+from typing import Any
+
+from pymongo.errors import BulkWriteError
+
+from store.drivers import settle
+
+MAX_GROUPS = 1000
+REPORT_MS = 60_000
+_DUPLICATE_KEY = 11000
+
+
+class Records:
+    def __init__(self, database: Any):
+        self._records = database.records
+
+    async def start(self) -> None:
+        """Raises PyMongoError."""
+        await self._records.create_index("j", name="of a job")
+        await self._records.create_index("u", name="of a user")
+
+    async def insert(self, job: str, user: str, rows: list[tuple[int, dict[str, Any]]]) -> list[str]:
+        """Stores *rows*, each with its index; returns their ids. What is there already stays. Raises PyMongoError."""
+        documents = [{"_id": record_id(job, index), "j": job, "u": user, "d": fields} for index, fields in rows]
+        if documents:
+            try:
+                await self._records.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                if error.details["writeConcernErrors"] or any(e["code"] != _DUPLICATE_KEY for e in error.details["writeErrors"]):
+                    raise
+        return [document["_id"] for document in documents]
+
+    async def groups(self, which: dict[str, str], by: str, of: str | None, top: int) -> list[dict[str, Any]]:
+        """The records of *which* (`j`, a job, or `u`, a user) counted by the field *by*, the largest groups first.
+
+        With *of* also sum, mean, least and greatest of that field, as far as it holds numbers. Raises PyMongoError.
+        """
+        number = {"$convert": {"input": _field(of), "to": "double", "onError": None, "onNull": None}}
+        numbers = {
+            "sum": {"$sum": number},
+            "mean": {"$avg": number},
+            "least": {"$min": number},
+            "greatest": {"$max": number},
+        }
+        pipeline = [
+            {"$match": which},
+            {"$group": {"_id": _field(by), "count": {"$sum": 1}, **(numbers if of else {})}},
+            {"$sort": {"count": -1, "_id": 1}},
+            {"$limit": top},
+        ]
+        cursor = await settle(self._records.aggregate(pipeline, maxTimeMS=REPORT_MS, allowDiskUse=True))
+        return [dict(document) async for document in cursor]
+
+    async def count(self, which: dict[str, str]) -> int:
+        """Raises PyMongoError."""
+        return int(await self._records.count_documents(which))
+
+
+def record_id(job: str, index: int) -> str:
+    return f"{job}-{index}"
+
+
+def _field(name: str | None) -> dict[str, Any]:
+    """A record's field, whatever it is called; missing ones are null."""
+    return {"$ifNull": [{"$getField": {"field": {"$literal": name or ""}, "input": "$d"}}, None]}
