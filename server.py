@@ -36,6 +36,7 @@ from store.records import Records
 from store.retention import Retention
 from store.tasks import end
 from store.uploads import Uploads
+from store.votes import Votes
 from store.writer import Writer
 from tasks.runner import Runner
 
@@ -95,6 +96,7 @@ async def serve(settings: Settings) -> None:
         await node.drain()  # who still comes is told to try elsewhere
         server.stop()
         await node.log.close()
+        await node.votes.counted()
         await asyncio.sleep(LAST_ANSWERS_S)
         await server.close_all_connections()
 
@@ -136,6 +138,9 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
     runner = Runner(jobs, items, Leases(connection.database, process), records, uploads)
     started.push_async_callback(runner.close)
     runner.start()
+    votes = Votes(connection.database, reader, hub, log, process, writer.trimmable)
+    started.push_async_callback(votes.close)
+    await votes.start()
     if connection.embedded is not None:
         started.push_async_callback(end, asyncio.ensure_future(_watch_disk(connection, log)))
     return Node(
@@ -148,6 +153,7 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
         items=items,
         uploads=uploads,
         runner=runner,
+        votes=votes,
         identity=Identity(settings.secret.encode() if settings.secret else meta.secret),
         trusted=networks(settings.trusted_proxies),
     )

@@ -15,6 +15,7 @@ from handlers.run import RunTask
 from handlers.script import Script, ScriptHandler
 from handlers.sse import Sse
 from handlers.visitor import Me, Negotiate, Report
+from handlers.votes import VoteBallot, VoteClose, VoteList, VoteOne
 from handlers.websocket import MAX_FRAME_BYTES, WebSocket
 
 PING_S = 25
@@ -35,6 +36,10 @@ def application(node: Node, script: Script) -> tornado.web.Application:
         (r"/v1/jobs/([^/]+)/cancel", JobCancel),
         (r"/v1/jobs/([^/]+)/items", JobItems),
         (r"/v1/run/([^/]+)", RunTask),
+        (r"/v1/votes", VoteList),
+        (r"/v1/votes/([^/]+)", VoteOne),
+        (r"/v1/votes/([^/]+)/ballot", VoteBallot),
+        (r"/v1/votes/([^/]+)/close", VoteClose),
         (r"/v1/me", Me),
         (r"/v1/report", Report),
         (r"/anywire\.js", ScriptHandler, {"script": script}),

@@ -24,6 +24,7 @@ from store.jobs import Jobs
 from store.log import Log
 from store.reader import Reader
 from store.uploads import Uploads
+from store.votes import Votes
 from tasks.runner import Runner
 
 SERVER = "anywire/1"
@@ -52,6 +53,7 @@ class Node:
     items: Items
     uploads: Uploads
     runner: Runner
+    votes: Votes
     identity: Identity
     trusted: list[Network]
     connections: set[Connection] = field(default_factory=set)
@@ -63,7 +65,7 @@ class Node:
         rate = self.settings.publish_per_s
         self.publishes = Buckets(rate, 10 * rate)
         self.starts = Buckets(rate / 4, 2 * rate)
-        """New jobs."""
+        """New jobs and votes."""
         self.locates = Buckets(50 * rate, 500 * rate)
         """Channels that a user may subscribe to: some cost a read of the log."""
         self.catch_up = CatchUp(self.settings.catch_up_bytes_per_s)

@@ -76,7 +76,10 @@ async def locate(node: Node, user: User, starts: dict[str, Start], ref: Ref = No
         try:
             authorize(user, "read", channel)
             located = Located(start, *await node.feed.locate(channel, start))
-            if channel.partition(":")[0] in BY_ENDPOINT and not located.log.is_state:
+            kind, _, name = channel.partition(":")
+            if kind == "vote" and not located.log.messages and await node.votes.show(name):
+                located = Located(start, *await node.feed.locate(channel, start))
+            if kind in BY_ENDPOINT and not located.log.is_state:
                 raise ProtocolError("not-found", f"There is no {channel}.")
             return located
         except ProtocolError as error:

@@ -25,3 +25,17 @@ def authorize(user: User, action: Action, channel: str) -> None:
         allowed = user.backend or kind == "chat"
     if not allowed:
         raise ProtocolError("forbidden", f"You may not {action} {channel}.")
+
+
+def authorize_ballot(user: User, channel: str, voters: Literal["signed-in"] | None) -> None:
+    """Returns if *user* may vote where *voters* may, else raises ProtocolError forbidden."""
+    if user.backend:
+        raise ProtocolError("forbidden", f"The API key has no ballot in {channel}: it is no visitor.")
+    if voters == "signed-in" and not user.signed_in:
+        raise ProtocolError("forbidden", f"In {channel} only users vote whom their site has signed in.")
+
+
+def authorize_close(user: User, channel: str, creator: str) -> None:
+    """Returns if *user* may close the vote that *creator* made, else raises ProtocolError forbidden."""
+    if not user.backend and user.id != creator:
+        raise ProtocolError("forbidden", f"Only who made {channel} may close it, or the API key.")

@@ -29,6 +29,8 @@ class User(NamedTuple):
     name: str
     backend: bool = False
     """True for the bearer of the API key."""
+    signed_in: bool = False
+    """True where a token of the user's own site says who it is; any visitor can have as many other identities as it likes."""
 
     def public(self) -> dict[str, str]:
         return {"id": self.id, "name": self.name}

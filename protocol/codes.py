@@ -31,6 +31,7 @@ CODES: dict[str, Code] = {
     "method-not-allowed": Code(405, False, "This address doesn't answer this method."),
     "id-reused": Code(409, False, "This id was used before for other data."),
     "job-ended": Code(409, False, "The job has ended; its state doesn't change any more."),
+    "vote-closed": Code(409, False, "The vote is closed; its tally doesn't change any more."),
     "wrong-kind": Code(409, False, "A channel holds messages or states, not both."),
     "dead-epoch": Code(409, False, "This position belongs to an earlier life of the log."),
     "too-large": Code(413, False, "More than the documented limit."),

@@ -22,8 +22,12 @@ log = logging.getLogger(__name__)
 DURABLE = {"w": "majority", "journal": True, "readConcernLevel": "majority", "readPreference": "primary"}
 """With anything less a fail-over or a crash takes back messages that were acknowledged or delivered: measured, thousands of them."""
 
+APP_NAME = "anywire"
+"""What MongoDB's log and its list of operations call us."""
+
 WRITER = {
     **DURABLE,
+    "appname": APP_NAME,
     # Short, so that a publish fails over or is answered 503 within seconds; the driver's own 30 s would outlast the client's patience.
     "serverSelectionTimeoutMS": 3000,
     "connectTimeoutMS": 2000,
