@@ -31,6 +31,8 @@ FILES = (
     "emitter.js",
     "verdicts.js",
     "query.js",
+    "event-stream.js",
+    "fetcher.js",
     "request.js",
     "memory.js",
     "back-off.js",
@@ -50,7 +52,10 @@ FILES = (
     "negotiator.js",
     "wake.js",
     "report.js",
+    "jobs.js",
+    "run.js",
     "client.js",
+    "progress.js",
     "global.js",
 )
 

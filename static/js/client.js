@@ -19,7 +19,7 @@
     var server = anywire.server(env, base, options, subscriptions.list);
     var key = 'anywire:' + server.root;
     var memory = anywire.memory(env, key);
-    var outbox = anywire.outbox(env, key);
+    var outbox = anywire.outbox(env, options.isAside ? '' : key);
     var report = anywire.report(server, options.report !== false);
     var forced = anywire.forced(env.search);
     var remembers = options.remember !== false && !forced && !options.transports;
@@ -37,6 +37,7 @@
     // --- what the page sees
 
     function show() {
+      if (options.isAside && env.isConnected) { return; }
       env.mark('transport', wire.transport);
       env.mark('state', wire.state);
     }
@@ -175,6 +176,7 @@
           choose();
           sync();
           publisher.flush();
+          emitter.emit('ready');
         });
       });
     }
@@ -228,12 +230,8 @@
      */
     wire.publish = function (channel, data, callback) {
       var json;
-      function done(error, receipt) { if (callback) { emitter.call(callback, error, receipt); } }
-      if (!callback && env.Promise) {
-        return new env.Promise(function (resolve, reject) {
-          wire.publish(channel, data, function (error, receipt) { if (error) { reject(error); } else { resolve(receipt); } });
-        });
-      }
+      function done(error, receipt) { emitter.call(callback, error, receipt); }
+      if (!callback) { return anywire.promised(env, function (done) { wire.publish(channel, data, done); }); }
       // What the server would refuse for ever must not block what follows; it counts the bytes exactly.
       try { json = JSON.stringify(data); } catch (cycle) { /* as with a function: no JSON */ }
       if (!json || json.length > MAX_BYTES) {
@@ -282,6 +280,10 @@
       publisher.close();
     };
 
+    anywire.jobs(env, server, wire, emitter.call, answerTo, function (fn) {
+      if (isReady) { fn(); } else { emitter.on('ready', fn); }
+      prepare();
+    });
     if (outbox.list().length) { prepare(); }
     show();
     return wire;

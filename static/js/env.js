@@ -19,6 +19,13 @@
       EventSource: window.EventSource,
       XMLHttpRequest: window.XMLHttpRequest,
       Promise: window.Promise,
+      FormData: window.FormData,
+      TextDecoder: window.TextDecoder,
+      AbortController: window.AbortController,
+      // Only where its answer can be read as it comes, and be given up.
+      fetch: window.ReadableStream && window.TextDecoder && window.AbortController && window.fetch && function (url, options) {
+        return window.fetch(url, options);
+      },
       local: storage('localStorage'),
       session: storage('sessionStorage'),
       search: String(window.location.search),
@@ -72,6 +79,14 @@
       pageRttMs: function () {
         var timing = performance && performance.timing;
         return timing ? Math.max(0, timing.connectEnd - timing.connectStart) : 0;
+      },
+
+      find: function (css) { return document.querySelectorAll(css); },
+      /** Calls fn whenever elements come or go or *attribute* changes, where the browser tells. */
+      watch: function (attribute, fn) {
+        if (window.MutationObserver) {
+          new window.MutationObserver(fn).observe(document, {childList: true, subtree: true, attributeFilter: [attribute]});
+        }
       },
 
       /** Calls fn(name, event) for the events of the window and the document that are named, for as long as the page lives. */

@@ -98,7 +98,7 @@
         return; // a better wire came meanwhile and has sent them again
       }
       lane.failures += 1;
-      if (status < 400 || status >= 500 || status === 429 || result.isRetry) {
+      if (anywire.mayRetry(result)) {
         pause(name, result.retryMs || anywire.backOffMs(env, lane.failures));
       } else if (taken.length < 2) { // else one of them spoils the batch, and one by one it is found
         finish(taken[0], anywire.errorOf(result));

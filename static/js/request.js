@@ -1,18 +1,36 @@
-// One HTTP request by XMLHttpRequest: it ends once, with an answer, a failure or a time-out, and never after abort().
+// One HTTP request, by XMLHttpRequest or fetch: it ends once, with an answer, a failure or a time-out, and never after abort().
 (function (anywire) {
   'use strict';
 
   /**
-   * options: url, body (then it is a POST), contentType, token, isForeign, timeoutMs.
+   * options: url, body (then it is a POST), contentType, token, isForeign, timeoutMs; text(piece) to be given the answer as
+   * it comes, quietMs how long it may pause then, isFetch.
    * done({status, body, retryMs, isTimeout}): status 0 where nothing came, body null where it isn't JSON.
    */
   anywire.request = function (env, options, done) {
-    var xhr = new env.XMLHttpRequest();
+    var xhr = options.isFetch ? anywire.fetcher(env) : new env.XMLHttpRequest();
+    var seen = 0;
     var timer;
+
+    function expect(ms) {
+      env.clearTimeout(timer);
+      timer = env.setTimeout(function () { finish(true); }, ms);
+    }
+
+    function grow() {
+      var text = '';
+      // At the end of what has come so far U+FFFD may stand for a character that isn't all there.
+      var partial = xhr.readyState < 4 ? /\uFFFD+$/ : '';
+      try { text = xhr.piece || xhr.responseText.slice(seen).replace(partial, ''); } catch (early) { /* IE 9: not before the end */ }
+      seen += text.length;
+      expect(options.quietMs);
+      options.text(text);
+    }
 
     function stop() {
       xhr.onreadystatechange = function () {};
       env.clearTimeout(timer);
+      timer = null;
       try { xhr.abort(); } catch (notStarted) { /* nothing to stop */ }
     }
 
@@ -29,12 +47,15 @@
       done(result);
     }
 
-    xhr.onreadystatechange = function () { if (xhr.readyState === 4) { finish(false); } };
-    timer = env.setTimeout(function () { finish(true); }, options.timeoutMs);
+    xhr.onreadystatechange = function () {
+      if (options.text && xhr.readyState > 2) { grow(); }
+      if (timer && xhr.readyState === 4) { finish(false); }
+    };
+    expect(options.timeoutMs);
     try {
       xhr.open(options.body ? 'POST' : 'GET', options.url, true);
       xhr.withCredentials = options.isForeign;
-      if (options.body) { xhr.setRequestHeader('Content-Type', options.contentType); }
+      if (options.contentType) { xhr.setRequestHeader('Content-Type', options.contentType); }
       if (options.token) { xhr.setRequestHeader('Authorization', 'Bearer ' + options.token); }
       xhr.send(options.body || null);
     } catch (refused) {

@@ -45,24 +45,30 @@
 
     server.isLong = function (query) { return query.length > MAX_QUERY; };
 
-    function request(path, body, contentType, timeoutMs, done) {
-      return anywire.request(env, {
-        url: root + path, body: body, contentType: contentType, token: contentType && token, isForeign: isForeign,
-        timeoutMs: timeoutMs || REQUEST_MS
-      }, done);
+    function request(path, options, done) {
+      options.url = root + path;
+      options.token = options.contentType && token;
+      options.isForeign = isForeign;
+      options.timeoutMs = options.timeoutMs || REQUEST_MS;
+      return anywire.request(env, options, done);
     }
 
     server.poll = function (path, pairs, timeoutMs, done) {
       var query = server.query(pairs, channels());
       return server.isLong(query) ?
-        request(path, query, 'application/x-www-form-urlencoded', timeoutMs, done) :
-        request(path + '?' + query, '', '', timeoutMs, done);
+        request(path, {body: query, contentType: 'application/x-www-form-urlencoded', timeoutMs: timeoutMs}, done) :
+        request(path + '?' + query, {timeoutMs: timeoutMs}, done);
     };
 
-    server.get = function (path, pairs, done) { request(path + '?' + server.query(pairs, []), '', '', 0, done); };
+    server.get = function (path, pairs, done) { return server.send(path + '?' + server.query(pairs, []), {}, done); };
 
     server.post = function (path, body, done, timeoutMs) {
-      return request(path, body, 'application/json', timeoutMs, function (result) {
+      return server.send(path, {body: body, contentType: 'application/json', timeoutMs: timeoutMs}, done);
+    };
+
+    /** With the options of request.js. */
+    server.send = function (path, options, done) {
+      return request(path, options, function (result) {
         server.renewToken(function (isNew) {
           result.isRetry = isNew;
           done(result);

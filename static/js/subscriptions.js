@@ -18,6 +18,7 @@
         env.soon(function () {
           if (anywire.has(channel.listeners, entry)) {
             call(fn, {type: 'subscribed', channel: name, position: channel.position, recovered: true});
+            if (channel.state) { call(fn, channel.state); }
           }
         });
       }
@@ -49,6 +50,7 @@
         word = anywire.judge(channel, event, isInUse);
         if (isError) { channel.isRefused = !anywire.isTransient(event.code); }
         if (word === 'deliver' || word === 'gap') {
+          if (event.type === 'state') { channel.state = event; }
           anywire.each(channel.listeners, function (entry) { call(entry.fn, event); });
         }
         return word;

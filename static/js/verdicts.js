@@ -18,6 +18,11 @@
     return /^(rate-limited|too-many-connections|after-refused|internal|unavailable|draining)$/.test(code);
   };
 
+  /** Whether the same request may succeed later, for all that its answer says. */
+  anywire.mayRetry = function (result) {
+    return result.status < 400 || result.status >= 500 || result.status === 429 || result.isRetry;
+  };
+
   /** The error of an answer: the server's own words where they are there. */
   anywire.errorOf = function (result) {
     return (result.body && result.body.error) ||

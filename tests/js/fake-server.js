@@ -1,10 +1,11 @@
 // A server of the protocol in memory, and the network before it with its faults. `policy` says how each of
-// websocket, sse, long-poll, short-poll and publish fares:
+// websocket, sse, long-poll, short-poll and publish fares, of a task its stream (by XMLHttpRequest), fetch, whole answer and items:
 //   'ok'        'deny' (fails at once)   'swallow' (no answer ever)   'status:503' (an HTTP answer)
 //   'silent' (a stream opens, nothing comes)   'hello-only' (then nothing more)   'late:MS' (the handshake takes so long)
 //   'cut:MS' (every connection or held request dies after so long)   'freeze:MS' (goes silent after so long)
 'use strict';
 const { Log } = require('./fake-log.js');
+const { Runs } = require('./fake-runs.js');
 
 const HEARTBEAT_MS = 15000;
 
@@ -13,7 +14,7 @@ class Network {
     this.clock = clock;
     this.random = random || (() => 0.5);
     this.log = new Log();
-    this.policy = { websocket: 'ok', sse: 'ok', 'long-poll': 'ok', 'short-poll': 'ok', publish: 'ok' };
+    this.policy = { websocket: 'ok', sse: 'ok', 'long-poll': 'ok', 'short-poll': 'ok', publish: 'ok', fetch: 'ok', stream: 'ok', whole: 'ok', items: 'ok' };
     this.delayMs = 5; // each way
     this.jitterMs = 0;
     this.heartbeatMs = HEARTBEAT_MS;
@@ -28,6 +29,8 @@ class Network {
     this.WebSocket = function (url) { return network.webSocket(this, url); };
     this.EventSource = function (url) { return network.eventSource(this, url); };
     this.XMLHttpRequest = function () { return network.request(this); };
+    this.runs = new Runs(this);
+    this.fetch = (url, options) => this.runs.fetch(url, options);
   }
 
   delay() { return this.delayMs + this.random() * this.jitterMs; }
@@ -60,6 +63,7 @@ class Network {
         clock.setTimeout(() => { if (!isDead && !isFrozen) { receive(event); } }, last - clock.ms);
       },
       subscribe(name, start) {
+        if (network.log.refusal(name)) { connection.send(network.log.refusal(name)); return; }
         const { offset, recovered } = network.log.resume(name, start);
         subscribed.set(name, offset);
         connection.send({ type: 'subscribed', channel: name, position: network.log.epoch + '-' + offset, recovered });
@@ -175,11 +179,12 @@ class Network {
     xhr.open = (method, address) => {
       url = new URL(address);
       kind = url.pathname.replace(/^.*\/v1\//, '');
+      if (/^run\//.test(kind)) { kind = url.searchParams.get('stream') ? 'stream' : 'whole'; }
     };
     xhr.setRequestHeader = () => {};
-    xhr.abort = () => { isOver = true; network.open.delete(connection); };
+    xhr.abort = () => { isOver = true; network.open.delete(connection); connection.close(); };
     xhr.send = (text) => {
-      const fate = network.fate(kind in network.policy ? kind : 'publish', url.href);
+      const fate = network.fate(kind in network.policy ? kind : /items$/.test(kind) ? 'items' : 'publish', url.href);
       network.open.add(connection);
       if (fate.word === 'swallow') { return; }
       clock.setTimeout(() => {
@@ -190,6 +195,10 @@ class Network {
           return;
         }
         if (fate.word === 'page') { answer(200, '<html>Log in'); return; }
+        if (kind === 'stream') {
+          network.runs.stream(network.runs.of(url, text), fate, connection, network.runs.toXhr(xhr, fate, connection));
+          return;
+        }
         network.serve(kind, url, text, fate, (status, body, headers) => {
           if (network.random() < network.lostAnswers) { answer(0, ''); } else { answer(status, body, headers); }
         }, () => isOver);
@@ -201,6 +210,8 @@ class Network {
   serve(kind, url, text, fate, answer, isGone) {
     if (kind === 'publish') { this.servePublish(JSON.parse(text), answer); return; }
     if (kind === 'me') { this.user = { ...this.user, name: JSON.parse(text).name }; answer(200, { user: this.user }); return; }
+    if (kind === 'whole') { this.runs.whole(this.runs.of(url, text), answer); return; }
+    if (/^jobs\//.test(kind)) { this.runs.serveJob(kind, url, answer); return; }
     if (kind === 'report') { this.reported = JSON.parse(text); answer(200, {}); return; }
     this.servePoll(kind, new URLSearchParams(text || url.search), fate, answer, isGone);
   }
@@ -220,6 +231,7 @@ class Network {
     const positions = new Map();
     const events = query.get('hello') ? [this.hello(kind)] : [];
     for (const [name, start] of subsOf('?' + query)) {
+      if (this.log.refusal(name)) { events.push(this.log.refusal(name)); continue; }
       const { offset, recovered } = this.log.resume(name, start);
       if (!/^[0-9a-z]+-\d+$/.test(start) || !recovered) {
         events.push({ type: 'subscribed', channel: name, position: this.log.epoch + '-' + offset, recovered });
