@@ -8,7 +8,7 @@ import pytest
 from protocol.codes import CODES, ProtocolError, Refusal, Unavailable
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [path for folder in ("protocol", "negotiation", "store", "handlers", "apps") for path in sorted((ROOT / folder).rglob("*.py"))]
+SOURCES = [path for folder in ("protocol", "negotiation", "store", "tasks", "handlers") for path in sorted((ROOT / folder).rglob("*.py"))]
 TABLE = ROOT / "protocol" / "codes.py"
 RAISED = {"ProtocolError", "Refusal"}
 RESERVED = {
