@@ -1,0 +1,198 @@
+"""A job, as the script sees it. It only counts; a thread of sender.py looks at it a few times a second."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import traceback
+
+from anywire_progress import sender
+from anywire_progress.leaving import find_out
+
+_lock = threading.RLock()
+"""One for all jobs, and never held for long. Reentrant, since a signal's handler may count, too."""
+
+
+class Cancelled(BaseException):
+    """Cancel was pressed on the page. Like KeyboardInterrupt, it passes every `except Exception`."""
+
+
+class Progress:
+    """A job: of an iterable, plain or asynchronous; or of a `with`; or of neither, then close() ends it, or the script's end.
+
+    *url* is the server's, that of ANYWIRE_URL where it is None; an empty one reports nothing. *cancellable* is "anyone" who has
+    the link, or False. *exit_s*: how long the end of the script waits until the server has the last state.
+    """
+
+    def __init__(
+        self, iterable=None, title=None, total=None, unit=None, url=None, *, api_key=None, cancellable="anyone", exit_s=sender.EXIT_S
+    ):
+        if total is None:
+            with contextlib.suppress(TypeError, AttributeError):
+                total = len(iterable)
+        self.title = str(title or os.path.basename(sys.argv[0])).strip() or "script"
+        self.total, self.unit, self.note = total, unit, None
+        self.id = self.link = None
+        """Known once the server has answered."""
+        self.state = "running"
+        self.cancelled = False
+        """By the page."""
+        self._iterable = iterable
+        self._iterated = self._added = 0
+        self._in_with = self._loop_left = False
+        self._report = sender.report(self, url, api_key=api_key, cancellable=cancellable, exit_s=exit_s)
+
+    @property
+    def done(self):
+        return self._iterated + self._added
+
+    def update(self, n=1):
+        """*n* more are done. Raises Cancelled."""
+        with _lock:
+            self._added += n
+        self._check()
+
+    def set(self, done=None, total=None, note=None):
+        """What is given is so from now on. Raises Cancelled."""
+        with _lock:
+            self._added = self._added if done is None else done - self._iterated
+            self.total = self.total if total is None else total
+            self.note = self.note if note is None else note
+        self._check()
+
+    on_update = set
+    """For what wants a callback (done, total)."""
+
+    def close(self, error=None):
+        """Ends the job: done, or in the way of *error*, an exception or a sentence. The first end counts."""
+        with _lock:
+            if self.state == "running":
+                self.state, why = _end(error)
+                self.note = why or self.note
+        if self._report is not None:
+            self._report.hurry()
+
+    def shown(self):
+        """The fields of an update."""
+        with _lock:
+            return {"done": self.done, "total": self.total, "note": self.note, "state": self.state}
+
+    # as a context
+
+    def __enter__(self):
+        self._in_with = True
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.close(error)
+
+    async def __aenter__(self):
+        return self.__enter__()
+
+    async def __aexit__(self, kind, error, trace):
+        self.close(error)
+
+    # as an iterable
+
+    def __iter__(self):
+        return iter(self._iterable) if self._report is None else self._count()
+
+    def __aiter__(self):
+        items = self._iterable.__aiter__()
+        return items if self._report is None else _AsyncCount(self, items, sys._getframe(1))
+
+    def _count(self):
+        home = id(sys._getframe(1))
+        try:
+            for item in self._iterable:
+                yield item
+                self._iterated += 1
+                if self.cancelled:
+                    raise Cancelled(self.title)
+        except GeneratorExit:
+            self.on_loop_left(sys._getframe(1), home)
+            raise
+        except BaseException as error:
+            self.on_loop_ended(error)
+            raise
+        self.on_loop_ended()
+
+    def on_loop_ended(self, error=None):
+        if not self._in_with:
+            self.close(error)
+
+    def on_loop_left(self, frame, home):
+        """The loop that was in the frame with the id *home* went no further, and *frame* has just dropped it."""
+        if not self._in_with and self.state == "running":
+            self._loop_left = True
+            find_out(self.close, frame, home)
+
+    def forget(self):
+        """Reports nothing from now on."""
+        self._report = None
+
+    def on_exit(self):
+        """The script is at its end."""
+        error = getattr(sys, "last_value", None)
+        if error is None and not self._loop_left and self.total is not None and self.done < self.total:
+            error = f"The script ended at {self.done} of {self.total}."
+        self.close(error)
+
+    def _check(self):
+        if self.cancelled and self.state == "running":
+            raise Cancelled(self.title)
+
+
+track = Progress
+"""As it reads well in a loop."""
+
+
+class _AsyncCount:
+    """An object, since an asynchronous generator hears only much later that its loop was left."""
+
+    def __init__(self, job, items, frame):
+        self._job, self._items, self._home = job, items, id(frame)
+        self._in_hand = 0
+        self._ended = False
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        self._job._iterated += self._in_hand
+        self._in_hand = 0
+        try:
+            self._job._check()
+            item = await self._items.__anext__()
+        except BaseException as error:
+            self._ended = True
+            self._job.on_loop_ended(None if isinstance(error, StopAsyncIteration) else error)
+            raise
+        self._in_hand = 1
+        return item
+
+    def __del__(self):
+        if not self._ended:
+            self._job.on_loop_left(sys._getframe(1), self._home)
+
+
+def _end(error):
+    """The state that *error* ends a job in, and why."""
+    if isinstance(error, str):
+        return "failed", error
+    if error is None or isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and not error.code):
+        return "done", None
+    if isinstance(error, (Cancelled, KeyboardInterrupt)) or type(error).__name__ == "CancelledError":
+        return "cancelled", None
+    return "failed", "".join(traceback.format_exception_only(type(error), error)).strip()
+
+
+def _after_fork():
+    global _lock
+    _lock = threading.RLock()  # another thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,244 @@
+"""A thread for each server, which reports the jobs of the script to it.
+
+Each update carries the whole state and a higher `seq`, so any of them may get lost. One that doesn't arrive is tried again for
+as long as the script runs. Nothing here ever blocks the script, but at its end, and there for a few seconds only.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import http.client
+import json
+import logging
+import os
+import random
+import sys
+import threading
+import time
+from urllib.parse import urlsplit
+
+EVERY_S = 0.25
+"""A job is reported at most so often."""
+ALIVE_S = 5.0
+"""Unchanged, too: the server takes a job for stalled after 30 s, and its answer says whether the job was cancelled."""
+TIMEOUT_S = 5.0
+BACK_OFF_S = 10.0
+"""Between two attempts, at most, unless the server asks for more."""
+EXIT_S = 3.0
+MAX_REPORTS = 1000
+"""Jobs under way for one server: else, while it is away, a script that begins one after the other would fill the memory."""
+GONE = 404
+ENDED = 409
+"""RFC 9110 section 15.5."""
+TEMPORARY = (GONE, 408, 425, 429)
+"""Of those below 500. What is gone may have been known to an earlier life of the database, and is made anew."""
+
+logger = logging.getLogger("anywire_progress")
+_visitor = os.urandom(16).hex()
+"""All requests are one visitor's by it: the id of a job that is made is idempotent for the same visitor only."""
+_senders: dict[str, _Sender] = {}
+_lock = threading.Lock()
+_said: set[str] = set()
+
+
+def report(job, url, **options):
+    """The report of *job* to the server at *url*; None where there is none to report to."""
+    if url is None:
+        url = os.environ.get("ANYWIRE_URL")
+        if url is None:
+            _say_once("Progress isn't shown: neither url nor ANYWIRE_URL is set.")
+    if not url:
+        return None
+    base = (url if "://" in url else f"http://{url}").rstrip("/")
+    try:
+        with _lock:
+            if base not in _senders:
+                _senders[base] = _Sender(base)
+            sender = _senders[base]
+            if not sender.is_alive():
+                sender.start()
+    except (KeyError, ValueError, RuntimeError) as error:
+        _say_once(f"Progress isn't shown: {url!r} is no address of a server ({error!r}).")
+        return None
+    if len(sender.reports) >= MAX_REPORTS:
+        _say_once(f"Not all progress is shown: more than {MAX_REPORTS} jobs wait for {base}.")
+        return None
+    return _Report(job, sender, **options)
+
+
+class _Report:
+    """What the server has been told of a job."""
+
+    def __init__(self, job, sender, *, api_key, cancellable, exit_s):
+        self.job = job
+        self.exit_s = exit_s
+        self._sender = sender
+        self._api_key = api_key
+        self._new = {"id": os.urandom(16).hex(), "cancellable": cancellable}
+        self._key = None
+        self._sent = None
+        self._sent_s = 0.0
+        self._seq = 0
+        sender.reports.append(self)
+        sender.wake.set()
+
+    def hurry(self):
+        self._sender.wake.set()
+
+    def send(self, ask):
+        """Tells what has changed, if it is time to; True if there is no more to tell. Raises what *ask* does."""
+        shown = _fields(self.job)
+        is_last = shown["state"] != "running"
+        if self._key and not is_last and time.monotonic() < self._sent_s + (ALIVE_S if shown == self._sent else EVERY_S):
+            return False
+        if self._key is None:
+            self._make(ask)
+        self._seq += 1
+        try:
+            answer = ask("PATCH", f"/{self.job.id}", {**shown, "seq": self._seq}, {"Authorization": f"Bearer {self._key}"})
+        except Refused as refused:
+            if refused.status == GONE:
+                self._key = None
+            raise
+        self._sent, self._sent_s = shown, time.monotonic()
+        self.job.cancelled = answer["state"] == "cancelled"
+        return is_last or self.job.cancelled
+
+    def _make(self, ask):
+        new = {**self._new, "title": _text(self.job.title, 200), "total": _number(self.job.total), "unit": _text(self.job.unit, 20)}
+        who = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {"Cookie": f"anywire_boot={_visitor}"}
+        made = ask("POST", "", new, who)
+        self.job.id, self._key = made["id"], made["key"]
+        self.job.link = f"{self._sender.base}/progress?job={made['id']}"
+        logger.info("%s: %s", self.job.title, self.job.link)
+        if sys.stderr is not None and sys.stderr.isatty() and "link" not in _said:
+            _said.add("link")
+            print(f"{self.job.title}: {self.job.link}", file=sys.stderr)
+
+
+class Refused(Exception):
+    """An answer that isn't the one hoped for."""
+
+    def __init__(self, response, content):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            content = json.loads(content)["error"]["message"]
+        super().__init__(f"{response.status} {str(content)[:200]}")
+        self.status = response.status
+        after = response.headers.get("Retry-After", "")
+        self.wait_s = int(after) if after.isdecimal() else 0
+        self.is_temporary = self.status >= 500 or self.status in TEMPORARY
+
+
+class _Sender(threading.Thread):
+    def __init__(self, base):
+        """Raises ValueError, KeyError."""
+        super().__init__(name="anywire-progress", daemon=True)
+        address = urlsplit(base)
+        connection = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}[address.scheme]
+        self._connection = connection(address.hostname, address.port, timeout=TIMEOUT_S)
+        self._path = f"{address.path}/v1/jobs"
+        self._failures = 0
+        self.base = base
+        self.reports: list[_Report] = []
+        self.wake = threading.Event()
+        self.leaving = threading.Event()
+
+    def run(self):
+        while self.reports or not self.leaving.is_set():
+            self.wake.wait(EVERY_S / 2 if self.reports else None)
+            self.wake.clear()
+            for one in self.reports[:]:
+                try:
+                    is_over = one.send(self._ask)
+                    self._failures = 0
+                except Exception as error:  # noqa: BLE001 - whatever it is, the script goes on
+                    is_over = isinstance(error, Refused) and not error.is_temporary
+                    if not is_over:
+                        self.reports.remove(one)
+                        self.reports.append(one)  # or one that always fails would keep those behind it waiting
+                        self._back_off(error)
+                        break
+                    if error.status != ENDED:
+                        logger.warning("%s doesn't show %s: %s", self.base, one.job.title, error)
+                if is_over:
+                    self.reports.remove(one)
+
+    def _ask(self, method, path, body, headers):
+        """The answer's JSON. Raises Refused, OSError, HTTPException, ValueError."""
+        try:
+            self._connection.request(method, self._path + path, json.dumps(body), {"Content-Type": "application/json", **headers})
+            response = self._connection.getresponse()
+            content = response.read()
+        except Exception:
+            self._connection.close()
+            raise
+        if response.status >= 300:
+            raise Refused(response, content)
+        return json.loads(content)
+
+    def _back_off(self, error):
+        """Full jitter; at the script's end there is no time for more than the server asks."""
+        self._failures += 1
+        if self._failures == 2:  # the first may be a connection that was idle for too long
+            logger.warning("%s can't be reached (%s). The script goes on; its progress is shown as soon as it can.", self.base, error)
+        asked_s = getattr(error, "wait_s", 0)
+        if self.leaving.wait(asked_s + random.uniform(EVERY_S, min(BACK_OFF_S, EVERY_S * 2 ** min(self._failures, 10)))):
+            time.sleep(max(asked_s, EVERY_S))
+
+
+def _fields(job):
+    """Its state as the server takes it."""
+    shown = job.shown()
+    return {**shown, "done": _number(shown["done"]) or 0, "total": _number(shown["total"]), "note": _text(shown["note"], 2000)}
+
+
+def _number(value):
+    """From 0 to 2^53; None for what isn't."""
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        number = float(value)
+        if 0 <= number <= 2**53:
+            return int(number) if number.is_integer() else number
+    return None
+
+
+def _text(value, most):
+    return None if value is None else str(value).encode("utf-8", "replace").decode()[:most]
+
+
+def _say_once(text):
+    if text not in _said:
+        _said.add(text)
+        logger.warning(text)
+
+
+@atexit.register
+def _deliver():
+    """Ends the jobs that nobody has ended, and waits a little until the servers know of all."""
+    reports = [one for sender in _senders.values() for one in sender.reports]
+    for one in reports:
+        one.job.on_exit()
+    until_s = time.monotonic() + max((one.exit_s for one in reports), default=0)
+    for sender in _senders.values():
+        sender.leaving.set()
+        sender.wake.set()
+    with contextlib.suppress(KeyboardInterrupt):
+        for sender in _senders.values():
+            sender.join(max(0, until_s - time.monotonic()))
+    for sender in _senders.values():
+        if sender.reports:
+            logger.warning("%s doesn't know the last state of %s.", sender.base, ", ".join(one.job.title for one in sender.reports[:5]))
+
+
+def _after_fork():
+    """What the parent began it goes on to report; the child reports what it begins itself."""
+    global _lock
+    _lock = threading.Lock()
+    for sender in _senders.values():
+        for one in sender.reports:
+            one.job.forget()
+    _senders.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
