@@ -68,7 +68,7 @@ def test_every_setting_has_a_row_with_its_default():
 
 
 def test_every_route_is_in_the_table_of_endpoints():
-    documented = set(re.findall(r"`(?:GET|POST) (/[^`]*)`|`(/[a-z]+)`", section("docs/protocol.md", "Endpoints").split("\n\n")[2]))
+    documented = set(re.findall(r"`(?:GET|POST|PUT|PATCH) (/[^`]*)`|`(/[a-z]+)`", section("docs/protocol.md", "Endpoints").split("\n\n")[2]))
     paths = {path or other for path, other in documented}
     samples = {path.replace("…", "x.js").replace("ROOM", "lobby") for path in paths}
     routes = [rule.matcher.regex for rule in application(None, Script(b"", b"", "")).wildcard_router.rules]
