@@ -19,7 +19,6 @@
       EventSource: window.EventSource,
       XMLHttpRequest: window.XMLHttpRequest,
       Promise: window.Promise,
-      FormData: window.FormData,
       TextDecoder: window.TextDecoder,
       AbortController: window.AbortController,
       // Only where its answer can be read as it comes, and be given up.
@@ -81,11 +80,18 @@
         return timing ? Math.max(0, timing.connectEnd - timing.connectStart) : 0;
       },
 
+      form: function (file) {
+        var form = new window.FormData();
+        form.append('file', file);
+        return form;
+      },
       find: function (css) { return document.querySelectorAll(css); },
       /** Calls fn whenever elements come or go or *attribute* changes, where the browser tells. */
       watch: function (attribute, fn) {
         if (window.MutationObserver) {
-          new window.MutationObserver(fn).observe(document, {childList: true, subtree: true, attributeFilter: [attribute]});
+          new window.MutationObserver(fn).observe(document, {
+            childList: true, subtree: true, attributes: true, attributeFilter: [attribute] // old WebKit wants both
+          });
         }
       },
 

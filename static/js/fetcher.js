@@ -1,32 +1,27 @@
-// fetch in the shape of XMLHttpRequest, as far as request.js looks at it. What comes is in `piece`, and not kept.
+// fetch in the shape of XMLHttpRequest, as far as request.js looks at it.
 (function (anywire) {
   'use strict';
 
-  anywire.fetcher = function (env) {
+  /** text(piece) gets what comes of a 200; it isn't kept. */
+  anywire.fetcher = function (env, text) {
     var decoder = new env.TextDecoder(); // a piece may end within a character
     var control = new env.AbortController();
     var options = {headers: {}, signal: control.signal, credentials: 'include'};
     var xhr = {status: 0, responseText: ''};
     var url;
 
-    function change(state) {
-      xhr.readyState = state;
-      xhr.onreadystatechange();
-    }
-
     function end() {
-      xhr.piece = '';
-      change(4);
+      xhr.readyState = 4;
+      xhr.onreadystatechange();
     }
 
     function take(response) {
       var reader = response.body.getReader();
       function read() { reader.read().then(got).then(null, end); }
       function got(part) {
-        var text = decoder.decode(part.value, {stream: !part.done});
-        if (xhr.status === 200) { xhr.piece = text; } else { xhr.responseText += text; }
-        change(part.done ? 4 : 3);
-        if (!part.done) { read(); }
+        var piece = decoder.decode(part.value, {stream: true});
+        if (xhr.status === 200) { text(piece); } else { xhr.responseText += piece; }
+        if (part.done) { end(); } else { read(); }
       }
       xhr.status = response.status;
       xhr.getResponseHeader = function (name) { return response.headers.get(name); };

@@ -28,11 +28,13 @@
       // What can't be a channel's name would be refused together with all other channels.
       var name = 'job:' + id.replace(/[^\w.~-]/g, '-').slice(0, 128);
       var subscription = wire.subscribe(name, {after: after}, function (event) {
-        var state = event.type === 'state' && event.data;
-        var isError = event.type === 'error' && !anywire.isTransient(event.code);
-        if (isError || (state && anywire.isFinal(state))) { subscription.unsubscribe(); }
-        if (isError) { (onError || nothing)(event); }
-        if (state) { onState(state, event); }
+        if (event.type === 'state') {
+          if (anywire.isFinal(event.data)) { subscription.unsubscribe(); }
+          onState(event.data, event);
+        } else if (event.type === 'error' && !anywire.isTransient(event.code)) {
+          subscription.unsubscribe();
+          (onError || nothing)(event);
+        }
       });
       return {
         stop: subscription.unsubscribe,

@@ -22,17 +22,19 @@
     ], Boolean).join(' \xb7 ');
   }
 
-  function show(element, state, text, percent) {
-    var attributes = {role: 'progressbar', 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuetext': text};
+  function show(element, state, title, text, percent) {
+    var attributes = {
+      role: 'progressbar', 'aria-label': title, 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-valuenow': percent, 'aria-valuetext': text
+    };
     if (!element.getAttribute(NAME + '-state')) {
       element.innerHTML = '<span class="anywire-bar"></span><span class="anywire-text">.</span>';
     }
     attributes[NAME + '-state'] = state;
     element.firstChild.style.width = (percent || 0) + '%';
     element.lastChild.firstChild.data = text;
-    element.removeAttribute('aria-valuenow');
-    if (percent !== null) { attributes['aria-valuenow'] = percent; }
-    anywire.each(anywire.keys(attributes), function (name) { element.setAttribute(name, attributes[name]); });
+    anywire.each(anywire.keys(attributes), function (name) {
+      if (attributes[name] === null) { element.removeAttribute(name); } else { element.setAttribute(name, attributes[name]); }
+    });
   }
 
   /** wire() is for all bars. Returns what shows a bar in an element that isn't found by itself. */
@@ -46,9 +48,8 @@
         element: element,
         id: id,
         job: wire().job(id, function (state) {
-          if (!element.getAttribute('aria-label')) { element.setAttribute('aria-label', state.title); }
-          show(element, state.state, describe(element, state), state.percent);
-        }, function () { show(element, 'unknown', word(element, 'unknown'), null); })
+          show(element, state.state, state.title, describe(element, state), state.percent);
+        }, function () { show(element, 'unknown', id, word(element, 'unknown'), null); })
       });
     }
 

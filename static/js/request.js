@@ -8,7 +8,7 @@
    * done({status, body, retryMs, isTimeout}): status 0 where nothing came, body null where it isn't JSON.
    */
   anywire.request = function (env, options, done) {
-    var xhr = options.isFetch ? anywire.fetcher(env) : new env.XMLHttpRequest();
+    var xhr = options.isFetch ? anywire.fetcher(env, take) : new env.XMLHttpRequest();
     var seen = 0;
     var timer;
 
@@ -17,14 +17,18 @@
       timer = env.setTimeout(function () { finish(true); }, ms);
     }
 
+    function take(piece) {
+      expect(options.quietMs);
+      seen += piece.length;
+      options.text(piece);
+    }
+
     function grow() {
-      var text = '';
       // At the end of what has come so far U+FFFD may stand for a character that isn't all there.
       var partial = xhr.readyState < 4 ? /\uFFFD+$/ : '';
-      try { text = xhr.piece || xhr.responseText.slice(seen).replace(partial, ''); } catch (early) { /* IE 9: not before the end */ }
-      seen += text.length;
-      expect(options.quietMs);
-      options.text(text);
+      var piece = '';
+      try { piece = xhr.responseText.slice(seen).replace(partial, ''); } catch (early) { /* IE 9: not before the end */ }
+      take(piece);
     }
 
     function stop() {

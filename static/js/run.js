@@ -17,8 +17,7 @@
     var kind = Object.prototype.toString.call(body);
     var sent = {body: body};
     if (/File|Blob/.test(kind)) {
-      sent.body = new env.FormData();
-      sent.body.append('file', body);
+      sent.body = env.form(body);
     } else if (!/FormData/.test(kind)) {
       sent.body = typeof body === 'string' ? body : JSON.stringify(body || {});
       sent.contentType = contentType || 'application/json';
@@ -85,7 +84,7 @@
       } else if (event.type === 'end') {
         finish(null, event.result);
       } else if (event.type === 'error') {
-        if (job && anywire.isTransient(event.code)) { follow(); } else { finish(event); }
+        finish(event);
       }
     }
 
