@@ -108,8 +108,8 @@
     // --- what came
 
     function onItem(item) {
-      if (item.index !== last + 1) { return; }
-      last += 1;
+      if (item.index <= last) { return; }
+      last = item.index;
       tell('onItem', item);
     }
 

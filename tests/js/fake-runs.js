@@ -1,5 +1,6 @@
 // The tasks of the fake server: a job for each id, which goes on whoever listens, and how its events and items get out.
-// Fates beside those of fake-server.js: 'buffer' (nothing before the end), 'early' (nothing can be read before the end).
+// Fates beside those of fake-server.js: 'buffer' (nothing before the end), 'early' (nothing can be read before the end),
+// 'endless' (cut right before its last event).
 'use strict';
 
 const STATE_MS = 50;
@@ -98,7 +99,9 @@ class Runs {
       clock.setTimeout(() => { if (!isDead) { fn(); } }, last - clock.ms);
     };
     const listener = (event) => {
-      if (event === null) {
+      if (fate.word === 'endless' && event !== null && event.type === 'end') {
+        inOrder(connection.die);
+      } else if (event === null) {
         inOrder(() => { held.forEach(sink.write); finish(sink.end); });
       } else {
         const bytes = Buffer.from('data: ' + JSON.stringify(event) + '\n\n');

@@ -98,27 +98,46 @@ for (const [name, settings] of [['fetch', {}], ['stream', { env: OLD }]]) {
     p.run(500);
     isWhole(p);
   });
+}
 
-  test('a ' + name + ' that begins further on is no hole', () => {
-    const p = running({ ...settings, policy: { [name]: 'cut:20', items: 'ok' } });
-    p.net.runs.skips = 3;
-    p.run(200);
-    p.net.policy[name] = 'ok';
-    p.start();
-    p.run(3000);
-    assert.strictEqual(p.net.runs.jobs.size, 2);
+for (const [what, fate, ms] of [['one by one', 'ok', 200], ['with all the rest at once', 'early', 2000]]) {
+  test('items that were lost on the way are fetched, if others came ' + what, () => {
+    const p = running({ env: OLD }, { id: 'a'.repeat(32) });
+    p.run(ms);
+    const q = running({ env: OLD, network: p.net, clock: p.clock, policy: { stream: fate } }, { id: 'a'.repeat(32) });
+    p.net.runs.skips = 2;
+    p.run(2000);
+    isWhole(p);
+    isWhole(q);
+    assert.ok(p.count('items') > 0);
   });
 }
 
-test('an event that was lost on the way is fetched', () => {
-  const p = running({ env: OLD }, { id: 'a'.repeat(32) });
-  p.run(200);
-  const q = running({ env: OLD, network: p.net, clock: p.clock }, { id: 'a'.repeat(32) });
-  p.net.runs.skips = 2;
+test('a stream that is cut between the final state and the end has ended', () => {
+  const p = running({ policy: { fetch: 'endless' } });
   p.run(2000);
   isWhole(p);
-  assert.deepStrictEqual(q.told.items, p.told.items);
-  assert.strictEqual(p.count('items') > 0, true);
+  assert.strictEqual(p.told.states.filter((state) => state === 'done').length, 1);
+});
+
+test('items that are no longer kept are no endless search', () => {
+  const p = running({ policy: { fetch: 'cut:200' } });
+  p.run(300);
+  Array.from(p.net.runs.jobs.values())[0].items.splice(0, 12);
+  p.net.runs.count = 8;
+  p.run(3000);
+  assert.strictEqual(p.told.ends.length, 1);
+  assert.ok(p.count('items') < 10, String(p.count('items')));
+});
+
+test('a request that is given up while its answer is read tells nothing more', () => {
+  const p = running({ env: OLD, policy: { stream: 'early' } });
+  const done = [];
+  p.run(100);
+  const request = p.anywire.request(p.env, { url: p.net.urls[0], body: '{}', timeoutMs: 9000, quietMs: 9000, text: (piece) => { if (piece) { request.abort(); } } },
+    (result) => { done.push(result); });
+  p.run(5000);
+  assert.deepStrictEqual(done, []);
 });
 
 test('the job\'s channel may come over any wire', () => {
