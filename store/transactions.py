@@ -1,7 +1,7 @@
 """One transaction: all of it or nothing, tried again where another one was in the way or its outcome is unknown.
 
-The work may be run more than once, also after it was committed without our knowing: it has to be such that the second time
-changes nothing.
+The work may be run more than once, and its caller may learn of no outcome and begin again, though it was committed: it has
+to be such that the second time changes nothing.
 
 MongoDB keeps the transaction of a process that was killed, and what it has locked, for a minute. Whoever runs into one ends
 it: a transaction of ours that has done nothing for a second has lost its process.
@@ -70,6 +70,7 @@ async def transact(client: Any, work: Callable[[Any], Awaitable[T]], *, within_s
 
 
 async def _commit(session: Any, until_s: float) -> None:
+    """Asked again, MongoDB knows whether it was committed; left alone, the transaction would stay, and be in the way of its successor."""
     while True:
         try:
             await session.commit_transaction()

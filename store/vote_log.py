@@ -89,20 +89,11 @@ class VoteLog:
     async def commit(self, id: str, work: Callable[[Any], Awaitable[Step]]) -> Standing:
         """Runs *work* as one transaction, and delivers the state that it stored. Raises PyMongoError, and whatever *work* raises."""
         channel = channel_of(id)
-        runs = 0
-
-        async def run(session: Any) -> Step:
-            nonlocal runs
-            runs += 1
-            return await work(session)
-
         try:
-            standing, state = await transact(self._client, run)
+            standing, state = await transact(self._client, work)
         except PyMongoError:
             self._doubtful.add(channel)
             raise
-        if runs > 1:
-            self._doubtful.add(channel)
         if state is not None:
             if standing.position.epoch != self._reader.epoch:
                 raise EpochChanged("the state was stored in a log that is no more")

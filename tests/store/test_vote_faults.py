@@ -71,6 +71,16 @@ async def test_a_commit_whose_answer_is_lost_counts_once(database, behind_proxy)
 
 
 @pytest.mark.gen_test(timeout=30)
+async def test_a_commit_that_is_lost_is_sent_again(behind_proxy, caplog):
+    process, proxy = behind_proxy
+    await process.vote()
+    proxy.lose = 3  # the driver itself tries twice
+    assert (await process.votes.cast("v", "u", [1])).standing.position.offset == 2
+    assert not proxy.lose and "ending" not in caplog.text  # nothing was begun anew behind what the first one had locked
+    await check(process, {"u": [1]})
+
+
+@pytest.mark.gen_test(timeout=30)
 async def test_a_commit_that_nobody_ever_learned_of_is_shown_and_the_ballot_sent_again_counts_once(database, behind_proxy, monkeypatch):
     process, proxy = behind_proxy
     monkeypatch.setattr(vote_log, "transact", functools.partial(transact, within_s=0.2))

@@ -127,6 +127,29 @@ async def test_ballots_wait_for_whoever_holds_the_vote_and_nothing_of_an_aborted
 
 
 @pytest.mark.gen_test(timeout=20)
+async def test_a_ballot_that_was_given_up_is_not_counted_later(database, monkeypatch):
+    process = await Polling.make(database)
+    await process.vote()
+    monkeypatch.setattr("store.ballots.DEADLINE_S", 0.2)
+    held, free = asyncio.Event(), asyncio.Event()
+
+    async def hold(session):
+        step = await process.votes._ballots._set(session, "v", {"u1": [0]})
+        held.set()
+        await free.wait()
+        return step
+
+    holding = asyncio.ensure_future(process.votes._votes.commit("v", hold))
+    await held.wait()
+    with pytest.raises(Unavailable):
+        await process.votes.cast("v", "u2", [0])
+    free.set()
+    await holding
+    await process.votes.counted()
+    await check(process, {"u1": [0]})
+
+
+@pytest.mark.gen_test(timeout=20)
 async def test_closed_is_closed(database):
     one, two = await Polling.make(database, b"p1"), await Polling.make(database, b"p2")
     await one.vote()
