@@ -39,6 +39,40 @@ export interface MessageEvent {
   data: Json;
 }
 
+/** How far long work is, as its channel `job:ID` says. */
+export interface Job {
+  id: string;
+  title: string;
+  /** stalled: nothing was heard of it for a while. done, failed and cancelled are final. */
+  state: 'running' | 'stalled' | 'done' | 'failed' | 'cancelled';
+  done: number;
+  total: number | null;
+  unit: string | null;
+  /** 0 to 100; null while the total isn't known. */
+  percent: number | null;
+  note: string | null;
+  /** Units a second. */
+  rate: number | null;
+  /** Seconds left. */
+  eta: number | null;
+  /** Milliseconds since 1970-01-01 UTC. */
+  started: number;
+  updated: number;
+  result: Json;
+  cancellable: boolean | 'anyone';
+  /** How many items its task has brought; null for other jobs. */
+  items: number | null;
+}
+
+/** One of the things that a task brings, in the order of their indexes from 0; more fields are the task's own. */
+export interface Item {
+  type: 'item';
+  index: number;
+  ok: boolean;
+  error?: { code: string; message: string };
+  [field: string]: unknown;
+}
+
 /** Of a channel whose latest value counts: values may be skipped, never the last. */
 export interface StateEvent {
   type: 'state';
@@ -131,6 +165,26 @@ export interface Subscription {
   unsubscribe(): void;
 }
 
+export interface JobListener {
+  /** Follows it no longer. */
+  stop(): void;
+  /** Asks the server to cancel the job. */
+  cancel(callback?: (error: AnywireError | null, state: Job) => void): void;
+}
+
+export interface RunOptions {
+  /** Makes it one job however often it is asked for: at least 96 random bits. Without it one is made. */
+  id?: string;
+  /** Of a body that is a string; default application/json. */
+  contentType?: string;
+  /** Each item exactly once and in order. */
+  onItem?: (item: Item) => void;
+  /** The job's state now and then, the final one last. */
+  onState?: (state: Job) => void;
+  /** Once. */
+  onEnd?: (error: AnywireError | null, result: Json) => void;
+}
+
 export interface Wire {
   /** The wire in use, '' if there is none; while an event is delivered, the one that it came by. */
   readonly transport: Transport | '';
@@ -165,6 +219,18 @@ export interface Wire {
   /** Gives the visitor another name. */
   rename(name: string, callback?: (error: AnywireError | null, user: User) => void): void;
 
+  /**
+   * Follows a job: its current state first, then each newer one, up to the end. onError: there is no such job, or it may
+   * not be read.
+   */
+  job(id: string, onState: (state: Job, event: StateEvent) => void, onError?: (error: AnywireError) => void): JobListener;
+
+  /**
+   * Runs a task on the server: once, whatever becomes of the connection. A File or Blob goes as the field `file` of a form.
+   * Returns a promise of the result, where the browser has promises.
+   */
+  run(task: string, body?: Json | object | Blob | FormData, options?: RunOptions): Promise<Json>;
+
   /** Each returns a function that ends the listening. */
   on(name: 'transport', fn: (transport: Transport) => void): () => void;
   on(name: 'state', fn: (state: State) => void): () => void;
@@ -180,6 +246,12 @@ export interface Wire {
 export interface AnywireGlobal {
   /** Connects to the server at *base*, by default where the script came from. */
   connect(base?: string | null, options?: Options): Wire;
+
+  /** As the wire's, without a wire of the page's own; *base* as for connect(). */
+  run(task: string, body?: Json | object | Blob | FormData, options?: RunOptions & { base?: string }): Promise<Json>;
+
+  /** Shows a progress bar in *element*, which has data-anywire-job, where the browser lacks MutationObserver. */
+  progress(element: Element): void;
 }
 
 declare global {
