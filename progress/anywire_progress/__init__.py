@@ -8,7 +8,7 @@ from anywire_progress.job import Cancelled, Progress, track
 __all__ = ["Cancelled", "Progress", "track"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     """Imports tqdm only where it is asked for."""
     if name != "tqdm":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

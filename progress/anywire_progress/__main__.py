@@ -1,5 +1,7 @@
 """`some-command | anywire-progress --lines`, or `anywire-progress --lines -- some-command`: passes on, and counts, what it reads."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import select
@@ -16,7 +18,7 @@ NOT_FOUND = 127
 """Exit codes as a shell has them."""
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     try:
         command = subprocess.Popen(options.command, stdout=subprocess.PIPE) if options.command else None
@@ -28,7 +30,7 @@ def main(arguments=None):
     try:
         with Progress(None, title, options.total, "B" if options.bytes else "lines", options.url) as progress:
             try:
-                _pass_on(command.stdout.fileno() if command else 0, progress, options.bytes)
+                _pass_on(command.stdout.fileno() if command and command.stdout else 0, progress, options.bytes)
             except BrokenPipeError:  # who reads us has enough
                 progress.close()
                 code = BROKEN_PIPE
@@ -42,7 +44,7 @@ def main(arguments=None):
     return code
 
 
-def _options(arguments):
+def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="anywire-progress", description=__doc__.replace("`", ""))
     unit = parser.add_mutually_exclusive_group()
     unit.add_argument("--lines", action="store_true", help="count lines (the default)")
@@ -54,7 +56,7 @@ def _options(arguments):
     return parser.parse_args(arguments)
 
 
-def _pass_on(source, progress, is_bytes):
+def _pass_on(source: int, progress: Progress, is_bytes: bool) -> None:
     """Raises BrokenPipeError, Cancelled."""
     last = b"\n"
     while True:
@@ -73,7 +75,7 @@ def _pass_on(source, progress, is_bytes):
         progress.update(1)
 
 
-def _shell_code(code):
+def _shell_code(code: int) -> int:
     return 128 - code if code < 0 else code
 
 

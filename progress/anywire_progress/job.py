@@ -7,9 +7,12 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import AsyncIterator, Iterator
+from types import FrameType
+from typing import Any, Literal
 
 from anywire_progress import sender
-from anywire_progress.leaving import find_out
+from anywire_progress.leaving import find_out, home_of
 
 _lock = threading.RLock()
 """One for all jobs, and never held for long. Reentrant, since a signal's handler may count, too."""
@@ -27,34 +30,47 @@ class Progress:
     """
 
     def __init__(
-        self, iterable=None, title=None, total=None, unit=None, url=None, *, api_key=None, cancellable="anyone", exit_s=sender.EXIT_S
+        self,
+        iterable: Any = None,
+        title: str | None = None,
+        total: float | None = None,
+        unit: str | None = None,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        cancellable: Literal["anyone", False] = "anyone",
+        exit_s: float = sender.EXIT_S,
     ):
         if total is None:
-            with contextlib.suppress(TypeError, AttributeError):
+            with contextlib.suppress(AttributeError, OverflowError, TypeError):
                 total = len(iterable)
         self.title = str(title or os.path.basename(sys.argv[0])).strip() or "script"
-        self.total, self.unit, self.note = total, unit, None
-        self.id = self.link = None
+        self.total = total
+        self.unit = unit
+        self.note: str | None = None
+        self.id: str | None = None
+        self.link: str | None = None
         """Known once the server has answered."""
         self.state = "running"
         self.cancelled = False
         """By the page."""
         self._iterable = iterable
-        self._iterated = self._added = 0
-        self._in_with = self._loop_left = False
+        self._iterated = 0
+        self._added: float = 0
+        self._in_with = False
         self._report = sender.report(self, url, api_key=api_key, cancellable=cancellable, exit_s=exit_s)
 
     @property
-    def done(self):
+    def done(self) -> float:
         return self._iterated + self._added
 
-    def update(self, n=1):
+    def update(self, n: float = 1) -> None:
         """*n* more are done. Raises Cancelled."""
         with _lock:
             self._added += n
         self._check()
 
-    def set(self, done=None, total=None, note=None):
+    def set(self, done: float | None = None, total: float | None = None, note: str | None = None) -> None:
         """What is given is so from now on. Raises Cancelled."""
         with _lock:
             self._added = self._added if done is None else done - self._iterated
@@ -65,46 +81,47 @@ class Progress:
     on_update = set
     """For what wants a callback (done, total)."""
 
-    def close(self, error=None):
+    def close(self, error: BaseException | str | None = None) -> None:
         """Ends the job: done, or in the way of *error*, an exception or a sentence. The first end counts."""
         with _lock:
-            if self.state == "running":
-                self.state, why = _end(error)
-                self.note = why or self.note
+            if self.state != "running":
+                return
+            self.state, why = _end(error)
+            self.note = why or self.note
         if self._report is not None:
             self._report.hurry()
 
-    def shown(self):
+    def shown(self) -> dict[str, Any]:
         """The fields of an update."""
         with _lock:
             return {"done": self.done, "total": self.total, "note": self.note, "state": self.state}
 
     # as a context
 
-    def __enter__(self):
+    def __enter__(self) -> Progress:
         self._in_with = True
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.close(error)
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Progress:
         return self.__enter__()
 
-    async def __aexit__(self, kind, error, trace):
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.close(error)
 
     # as an iterable
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return iter(self._iterable) if self._report is None else self._count()
 
-    def __aiter__(self):
+    def __aiter__(self) -> AsyncIterator[Any]:
         items = self._iterable.__aiter__()
-        return items if self._report is None else _AsyncCount(self, items, sys._getframe(1))
+        return items if self._report is None else _AsyncCount(self, items, sys._getframe().f_back)
 
-    def _count(self):
-        home = id(sys._getframe(1))
+    def _count(self) -> Iterator[Any]:
+        home = home_of(sys._getframe().f_back)
         try:
             for item in self._iterable:
                 yield item
@@ -112,35 +129,33 @@ class Progress:
                 if self.cancelled:
                     raise Cancelled(self.title)
         except GeneratorExit:
-            self.on_loop_left(sys._getframe(1), home)
+            self.on_loop_left(sys._getframe().f_back, home)
             raise
         except BaseException as error:
             self.on_loop_ended(error)
             raise
         self.on_loop_ended()
 
-    def on_loop_ended(self, error=None):
+    def on_loop_ended(self, error: BaseException | None = None) -> None:
         if not self._in_with:
             self.close(error)
 
-    def on_loop_left(self, frame, home):
-        """The loop that was in the frame with the id *home* went no further, and *frame* has just dropped it."""
+    def on_loop_left(self, frame: FrameType | None, home: int | None) -> None:
+        """See find_out."""
         if not self._in_with and self.state == "running":
-            self._loop_left = True
             find_out(self.close, frame, home)
 
-    def forget(self):
+    def forget(self) -> None:
         """Reports nothing from now on."""
         self._report = None
 
-    def on_exit(self):
-        """The script is at its end."""
-        error = getattr(sys, "last_value", None)
-        if error is None and not self._loop_left and self.total is not None and self.done < self.total:
+    def on_exit(self, error: BaseException | str | None) -> None:
+        """The script has ended, by *error* if not well."""
+        if error is None and self.total is not None and self.done < self.total:
             error = f"The script ended at {self.done} of {self.total}."
         self.close(error)
 
-    def _check(self):
+    def _check(self) -> None:
         if self.cancelled and self.state == "running":
             raise Cancelled(self.title)
 
@@ -152,15 +167,15 @@ track = Progress
 class _AsyncCount:
     """An object, since an asynchronous generator hears only much later that its loop was left."""
 
-    def __init__(self, job, items, frame):
-        self._job, self._items, self._home = job, items, id(frame)
+    def __init__(self, job: Progress, items: AsyncIterator[Any], frame: FrameType | None):
+        self._job, self._items, self._home = job, items, home_of(frame)
         self._in_hand = 0
         self._ended = False
 
-    def __aiter__(self):
+    def __aiter__(self) -> _AsyncCount:
         return self
 
-    async def __anext__(self):
+    async def __anext__(self) -> Any:
         self._job._iterated += self._in_hand
         self._in_hand = 0
         try:
@@ -173,12 +188,12 @@ class _AsyncCount:
         self._in_hand = 1
         return item
 
-    def __del__(self):
+    def __del__(self) -> None:
         if not self._ended:
-            self._job.on_loop_left(sys._getframe(1), self._home)
+            self._job.on_loop_left(sys._getframe().f_back, self._home)
 
 
-def _end(error):
+def _end(error: BaseException | str | None) -> tuple[str, str | None]:
     """The state that *error* ends a job in, and why."""
     if isinstance(error, str):
         return "failed", error
@@ -189,7 +204,7 @@ def _end(error):
     return "failed", "".join(traceback.format_exception_only(type(error), error)).strip()
 
 
-def _after_fork():
+def _after_fork() -> None:
     global _lock
     _lock = threading.RLock()  # another thread of the parent may have held it
 

@@ -1,51 +1,74 @@
 """Why was a loop left early: by an exception, and by which, or because it had enough?
 
-An ugliness: an iterator that is dropped isn't told. So the next steps of its thread are traced, until there is an exception that
-was raised just where the loop was left, or until two lines have run without one (at the first line of a `with` that ends, it
-doesn't show yet). Where something else traces already, such as a debugger, a loop that was left counts as one that had enough.
+An ugliness: an iterator that is dropped isn't told. So its thread's next steps are traced, until an exception shows that was
+under way when the iterator was dropped, or until two lines have run without one (at the line of a `with` it doesn't show yet).
+Where something else traces already, such as a debugger, a loop that was left counts as one that had enough.
 """
 
+from __future__ import annotations
+
 import contextlib
+import inspect
 import sys
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
 
 LINES = 2
 
+Close = Callable[["BaseException | str | None"], None]
 
-def find_out(close, frame, home):
-    """Calls *close*, soon, with the exception by which the loop in *frame* was left, or with None.
 
-    *home* is the id of the frame that the loop began in. If that is gone, as it may be with a generator expression, an exception
-    ended it, for else its iterator would have been dropped while it was there.
-    """
-    places = {}
+def home_of(frame: FrameType | None) -> int | None:
+    """What `find_out` takes for *frame*, which a loop begins in."""
+    return None if frame is None or frame.f_code.co_flags & inspect.CO_GENERATOR else id(frame)
+
+
+def find_out(close: Close, frame: FrameType | None, home: int | None) -> None:
+    """Calls *close*, soon, with the exception by which the loop was left whose iterator *frame* has just dropped, or with None."""
+    places: dict[FrameType, int] = {}
     while frame is not None:
         places[frame] = frame.f_lasti
         frame = frame.f_back
-    if home not in map(id, places):
-        close("The loop was left by an exception.")
-        return
     tracer = sys.gettrace() or _Tracer()
-    if isinstance(tracer, _Tracer):
+    if home is not None and home not in map(id, places):  # a comprehension: had its frame ended well, it had dropped the iterator then
+        close("The loop was left by an exception.")
+    elif isinstance(tracer, _Tracer):
         tracer.add(_Case(close, places))
         sys.settrace(tracer)
     else:
-        close()
+        close(None)
+
+
+def settle(error: BaseException | None) -> None:
+    """The script has ended, by *error* if not well: closes what was left because it had enough."""
+    tracer = sys.gettrace()
+    if isinstance(tracer, _Tracer):
+        tracer.settle(error)
 
 
 class _Case:
-    def __init__(self, close, places):
+    def __init__(self, close: Close, places: dict[FrameType, int]):
         self.places = places
         """Each frame of the thread, with the instruction that it was at."""
         self._close = close
         self._lines = LINES
-        self._task = None
+        handled = sys.exc_info()[1]
+        self._others = [handled.__context__ if isinstance(handled, GeneratorExit) else handled]
+        """Exceptions from before and after."""
+        self._task: Any = None
         if "asyncio" in sys.modules:
             with contextlib.suppress(RuntimeError):  # in a thread without a loop
                 self._task = sys.modules["asyncio"].current_task()
 
-    def is_closed(self, event, error, trace):
-        """Closes it, if by now the reason is known."""
-        if _comes_from(trace, self.places):
+    def is_closed(self, frame: FrameType, event: str, error: BaseException | None, trace: TracebackType | None) -> bool:
+        """Closes it, if the reason is known by now."""
+        if isinstance(error, GeneratorExit):  # a generator in between is dropped, too
+            return False
+        came_by = _innermost(trace, self.places)
+        if event == "exception" and came_by is frame and frame.f_lasti != self.places[frame]:
+            self._others.append(error)
+        if came_by is not None and error not in self._others:
             self._close(error)
             return True
         if self._task is not None and self._task.done():  # no frame sees what ends a task
@@ -53,43 +76,52 @@ class _Case:
             return True
         self._lines -= event == "line"
         if self._lines == 0:
-            self._close()
+            self._close(None)
         return self._lines == 0
 
-
-def _error_of(task):
-    """As the task has it: asking for its exception() would keep asyncio from complaining that nobody did."""
-    return sys.modules["asyncio"].CancelledError() if task.cancelled() else getattr(task, "_exception", None)
+    def settle(self, error: BaseException | None) -> None:
+        """That of SystemExit isn't known, but it leaves every frame where it was."""
+        moved_on = any(frame.f_lasti != place for frame, place in self.places.items())
+        if moved_on if error is None else error in self._others:
+            self._close(None)
 
 
 class _Tracer:
-    def __init__(self):
-        self._cases = []
-        self._frames = set()
+    def __init__(self) -> None:
+        self._cases: list[_Case] = []
+        self._frames: set[FrameType] = set()
 
-    def add(self, case):
+    def add(self, case: _Case) -> None:
         self._cases.append(case)
         for frame in case.places:
             frame.f_trace = self
             self._frames.add(frame)
 
-    def __call__(self, frame, event, arg):
+    def settle(self, error: BaseException | None) -> None:
+        for case in self._cases:
+            case.settle(error)
+
+    def __call__(self, frame: FrameType, event: str, arg: Any) -> _Tracer | None:
         _, error, trace = arg if event == "exception" else sys.exc_info()
-        self._cases = [case for case in self._cases if not case.is_closed(event, error, trace)]
+        self._cases = [case for case in self._cases if not case.is_closed(frame, event, error, trace)]
         if not self._cases:
             for traced in self._frames:
                 traced.f_trace = None
             self._frames.clear()
             if sys.gettrace() is self:
                 sys.settrace(None)
-        return None if event == "call" else self
+        return self if self._cases and event != "call" else None
 
 
-def _comes_from(trace, places):
-    """Whether the exception with *trace* left the innermost of the frames where it was."""
-    found = False
+def _innermost(trace: TracebackType | None, places: dict[FrameType, int]) -> FrameType | None:
+    """The innermost frame of *places* that *trace* goes through."""
+    found = None
     while trace is not None:
-        if trace.tb_frame in places:
-            found = places[trace.tb_frame] == trace.tb_lasti
+        found = trace.tb_frame if trace.tb_frame in places else found
         trace = trace.tb_next
     return found
+
+
+def _error_of(task: Any) -> BaseException | None:
+    """As the task has it: to ask for its exception() would keep asyncio from complaining that nobody did."""
+    return sys.modules["asyncio"].CancelledError() if task.cancelled() else getattr(task, "_exception", None)

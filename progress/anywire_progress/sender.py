@@ -16,11 +16,19 @@ import random
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from anywire_progress import leaving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anywire_progress.job import Progress
 
 EVERY_S = 0.25
 """A job is reported at most so often."""
-ALIVE_S = 5.0
+ALIVE_S = 3.0
 """Unchanged, too: the server takes a job for stalled after 30 s, and its answer says whether the job was cancelled."""
 TIMEOUT_S = 5.0
 BACK_OFF_S = 10.0
@@ -42,7 +50,7 @@ _lock = threading.Lock()
 _said: set[str] = set()
 
 
-def report(job, url, **options):
+def report(job: Progress, url: str | None, **options: Any) -> _Report | None:
     """The report of *job* to the server at *url*; None where there is none to report to."""
     if url is None:
         url = os.environ.get("ANYWIRE_URL")
@@ -55,11 +63,12 @@ def report(job, url, **options):
         with _lock:
             if base not in _senders:
                 _senders[base] = _Sender(base)
+                _deliver_from_process()
             sender = _senders[base]
             if not sender.is_alive():
                 sender.start()
     except (KeyError, ValueError, RuntimeError) as error:
-        _say_once(f"Progress isn't shown: {url!r} is no address of a server ({error!r}).")
+        _say_once(f"Progress isn't shown at {url!r}: {error!r}.")
         return None
     if len(sender.reports) >= MAX_REPORTS:
         _say_once(f"Not all progress is shown: more than {MAX_REPORTS} jobs wait for {base}.")
@@ -70,23 +79,23 @@ def report(job, url, **options):
 class _Report:
     """What the server has been told of a job."""
 
-    def __init__(self, job, sender, *, api_key, cancellable, exit_s):
+    def __init__(self, job: Progress, sender: _Sender, *, api_key: str | None, cancellable: object, exit_s: float):
         self.job = job
         self.exit_s = exit_s
         self._sender = sender
         self._api_key = api_key
         self._new = {"id": os.urandom(16).hex(), "cancellable": cancellable}
-        self._key = None
-        self._sent = None
+        self._key: str | None = None
+        self._sent: dict[str, Any] | None = None
         self._sent_s = 0.0
         self._seq = 0
         sender.reports.append(self)
         sender.wake.set()
 
-    def hurry(self):
+    def hurry(self) -> None:
         self._sender.wake.set()
 
-    def send(self, ask):
+    def send(self, ask: Callable[..., Any]) -> bool:
         """Tells what has changed, if it is time to; True if there is no more to tell. Raises what *ask* does."""
         shown = _fields(self.job)
         is_last = shown["state"] != "running"
@@ -105,7 +114,7 @@ class _Report:
         self.job.cancelled = answer["state"] == "cancelled"
         return is_last or self.job.cancelled
 
-    def _make(self, ask):
+    def _make(self, ask: Callable[..., Any]) -> None:
         new = {**self._new, "title": _text(self.job.title, 200), "total": _number(self.job.total), "unit": _text(self.job.unit, 20)}
         who = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {"Cookie": f"anywire_boot={_visitor}"}
         made = ask("POST", "", new, who)
@@ -120,10 +129,11 @@ class _Report:
 class Refused(Exception):
     """An answer that isn't the one hoped for."""
 
-    def __init__(self, response, content):
+    def __init__(self, response: http.client.HTTPResponse, content: bytes):
+        reason = response.reason
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            content = json.loads(content)["error"]["message"]
-        super().__init__(f"{response.status} {str(content)[:200]}")
+            reason = json.loads(content)["error"]["message"]
+        super().__init__(f"{response.status} {reason}")
         self.status = response.status
         after = response.headers.get("Retry-After", "")
         self.wait_s = int(after) if after.isdecimal() else 0
@@ -131,10 +141,12 @@ class Refused(Exception):
 
 
 class _Sender(threading.Thread):
-    def __init__(self, base):
+    def __init__(self, base: str):
         """Raises ValueError, KeyError."""
         super().__init__(name="anywire-progress", daemon=True)
         address = urlsplit(base)
+        if not address.hostname:
+            raise ValueError("no host")
         connection = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}[address.scheme]
         self._connection = connection(address.hostname, address.port, timeout=TIMEOUT_S)
         self._path = f"{address.path}/v1/jobs"
@@ -144,27 +156,33 @@ class _Sender(threading.Thread):
         self.wake = threading.Event()
         self.leaving = threading.Event()
 
-    def run(self):
+    def run(self) -> None:
         while self.reports or not self.leaving.is_set():
             self.wake.wait(EVERY_S / 2 if self.reports else None)
             self.wake.clear()
             for one in self.reports[:]:
-                try:
-                    is_over = one.send(self._ask)
-                    self._failures = 0
-                except Exception as error:  # noqa: BLE001 - whatever it is, the script goes on
-                    is_over = isinstance(error, Refused) and not error.is_temporary
-                    if not is_over:
-                        self.reports.remove(one)
-                        self.reports.append(one)  # or one that always fails would keep those behind it waiting
-                        self._back_off(error)
-                        break
-                    if error.status != ENDED:
-                        logger.warning("%s doesn't show %s: %s", self.base, one.job.title, error)
-                if is_over:
-                    self.reports.remove(one)
+                if not self._serve(one):
+                    break
 
-    def _ask(self, method, path, body, headers):
+    def _serve(self, one: _Report) -> bool:
+        """False after a failure that the next one would meet as well."""
+        try:
+            is_over = one.send(self._ask)
+            self._failures = 0
+        except Exception as error:  # noqa: BLE001 - whatever it is, the script goes on
+            if not isinstance(error, Refused) or error.is_temporary:
+                self.reports.remove(one)
+                self.reports.append(one)  # behind those that may have more luck
+                self._back_off(error)
+                return False
+            if error.status != ENDED:
+                logger.warning("%s doesn't show %s: %s", self.base, one.job.title, error)
+            is_over = True
+        if is_over:
+            self.reports.remove(one)
+        return True
+
+    def _ask(self, method: str, path: str, body: dict[str, Any], headers: dict[str, str]) -> Any:
         """The answer's JSON. Raises Refused, OSError, HTTPException, ValueError."""
         try:
             self._connection.request(method, self._path + path, json.dumps(body), {"Content-Type": "application/json", **headers})
@@ -177,23 +195,23 @@ class _Sender(threading.Thread):
             raise Refused(response, content)
         return json.loads(content)
 
-    def _back_off(self, error):
-        """Full jitter; at the script's end there is no time for more than the server asks."""
+    def _back_off(self, error: Exception) -> None:
+        """With full jitter; at the script's end, without."""
         self._failures += 1
         if self._failures == 2:  # the first may be a connection that was idle for too long
-            logger.warning("%s can't be reached (%s). The script goes on; its progress is shown as soon as it can.", self.base, error)
+            logger.warning("%s is away or busy (%s). The script goes on; its progress is shown as soon as possible.", self.base, error)
         asked_s = getattr(error, "wait_s", 0)
         if self.leaving.wait(asked_s + random.uniform(EVERY_S, min(BACK_OFF_S, EVERY_S * 2 ** min(self._failures, 10)))):
             time.sleep(max(asked_s, EVERY_S))
 
 
-def _fields(job):
+def _fields(job: Progress) -> dict[str, Any]:
     """Its state as the server takes it."""
     shown = job.shown()
     return {**shown, "done": _number(shown["done"]) or 0, "total": _number(shown["total"]), "note": _text(shown["note"], 2000)}
 
 
-def _number(value):
+def _number(value: Any) -> float | None:
     """From 0 to 2^53; None for what isn't."""
     with contextlib.suppress(TypeError, ValueError, OverflowError):
         number = float(value)
@@ -202,22 +220,24 @@ def _number(value):
     return None
 
 
-def _text(value, most):
+def _text(value: Any, most: int) -> str | None:
     return None if value is None else str(value).encode("utf-8", "replace").decode()[:most]
 
 
-def _say_once(text):
+def _say_once(text: str) -> None:
     if text not in _said:
         _said.add(text)
         logger.warning(text)
 
 
 @atexit.register
-def _deliver():
+def _deliver() -> None:
     """Ends the jobs that nobody has ended, and waits a little until the servers know of all."""
+    error = getattr(sys, "last_value", None)  # that nobody has caught
+    leaving.settle(error)
     reports = [one for sender in _senders.values() for one in sender.reports]
     for one in reports:
-        one.job.on_exit()
+        one.job.on_exit(error)
     until_s = time.monotonic() + max((one.exit_s for one in reports), default=0)
     for sender in _senders.values():
         sender.leaving.set()
@@ -230,7 +250,14 @@ def _deliver():
             logger.warning("%s doesn't know the last state of %s.", sender.base, ", ".join(one.job.title for one in sender.reports[:5]))
 
 
-def _after_fork():
+def _deliver_from_process() -> None:
+    """A process of multiprocessing ends without what is registered at atexit."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, _deliver, exitpriority=0)
+
+
+def _after_fork() -> None:
     """What the parent began it goes on to report; the child reports what it begins itself."""
     global _lock
     _lock = threading.Lock()
