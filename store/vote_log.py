@@ -149,11 +149,10 @@ class VoteLog:
             self._doubtful.discard(channel)
 
     async def show(self, channel: str) -> bool:
-        """Delivers the channel's newest state, now; returns whether it has one. Raises PyMongoError."""
+        """Delivers the channel's newest state; returns whether it has one. Raises PyMongoError."""
         _, newest = await self._reader.newest(channel, 0)
         if newest:
             self._hub.deliver(channel, newest)
-            self._hub.release(channel)
         return bool(newest)
 
     async def _store(self, session: Any, standing: Standing, now: int) -> Step:

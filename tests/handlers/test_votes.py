@@ -6,10 +6,6 @@ import time
 
 import pytest
 
-from negotiation.authorize import authorize_ballot, authorize_close
-from negotiation.identity import BACKEND as KEY
-from negotiation.identity import User
-from protocol.codes import ProtocolError
 from tests.handlers.talking import BACKEND, Visitor, ask, eventually
 
 ASKED = {"question": "Tea or coffee?", "choices": ["Tea", "Coffee", "Neither"]}
@@ -252,30 +248,6 @@ def test_free_identities_stuff_no_vote_of_signed_in_users(server, visitor):
             assert put(voter, vote, *choices).refusal()[:2] == (403, "forbidden")
     seen = visitor.ask("GET", vote)
     assert (seen.json["voters"], offset(seen)) == (0, 1)
-
-
-def test_who_may_vote_and_close():
-    guest, signed_in = User("u_x", "Guest"), User("42", "Ann", signed_in=True)
-    for user, voters, allowed in (
-        (guest, None, True),
-        (guest, "signed-in", False),
-        (signed_in, None, True),
-        (signed_in, "signed-in", True),
-        (KEY, None, False),
-        (KEY, "signed-in", False),
-    ):
-        assert permitted(authorize_ballot, user, "vote:x", voters) == allowed
-    for user, creator, allowed in ((guest, "u_x", True), (guest, "u_y", False), (signed_in, "u_x", False), (KEY, "u_x", True)):
-        assert permitted(authorize_close, user, "vote:x", creator) == allowed
-
-
-def permitted(rule, *arguments) -> bool:
-    try:
-        rule(*arguments)
-    except ProtocolError as error:
-        assert error.code == "forbidden" and "vote:x" in error.message
-        return False
-    return True
 
 
 def test_votes_and_ballots_of_a_user_are_limited(beside):
