@@ -3,11 +3,11 @@
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from handlers import pages
+from handlers import page
 from tests.pages.browser import Visitor, publish
 from tests.required import missing
 
-AXE = pages.ROOT / "build" / "node" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = page.ROOT / "build" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 LONG = "Donaudampfschifffahrtsgesellschaftskapitän" * 5
 TALK = (
     "Good morning",
@@ -61,7 +61,7 @@ def test_axe_finds_nothing(visitor, language, dark, width):
     assert barriers(visitor) == []
 
 
-@pytest.mark.parametrize("language", list(pages.LANGUAGES))
+@pytest.mark.parametrize("language", list(page.LANGUAGES))
 def test_nothing_is_wider_than_the_smallest_screen(visitor, language):
     publish(visitor.base, "narrow", *TALK, name="A" * 40)
     visitor.screen(320, 568)

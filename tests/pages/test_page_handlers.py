@@ -6,10 +6,10 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from handlers import pages
+from handlers import page
 from tests.pages.site_of_pages import PagesCase, Parsed
 
-EVERY_PAGE = ("/", "/chat/lobby", "/nowhere", "/nowhere/deep/down", "/?room=no+such!", "/chat/a%20b")
+EVERY_PAGE = ("/", "/chat/lobby", "/progress", "/vote", "/nowhere", "/nowhere/deep/down", "/?room=no+such!", "/chat/a%20b")
 EVIL = "</script><script>alert(1)</script><!-- \u2028\u2029 & <img src=x onerror=alert(1)>"
 
 
@@ -73,8 +73,8 @@ class TestHeaders(PagesCase):
 
     def test_only_a_plain_host_enters_the_policy(self):
         for host in ("example.org; script-src *", "a b", "example.org, evil", "[::1]:80", "*", "*.org", "a:999999", "", "a\n", "é.org"):
-            assert "ws:" not in pages.content_security_policy((host,)), host
-        assert "ws://xn--9ca.org:8000 wss://xn--9ca.org:8000" in pages.content_security_policy(("xn--9ca.org:8000",))
+            assert "ws:" not in page.content_security_policy((host,)), host
+        assert "ws://xn--9ca.org:8000 wss://xn--9ca.org:8000" in page.content_security_policy(("xn--9ca.org:8000",))
         assert "script-src" not in self.get("/", Host="a; script-src *").headers.get("Content-Security-Policy", "")
 
     def test_policy_names_the_host_that_a_trusted_proxy_was_asked_for(self):
@@ -116,7 +116,7 @@ class TestMarkup(PagesCase):
             ids = [found["id"] for _, found in elements if "id" in found]
             assert len(ids) == len(set(ids))
             for name in ("for", "aria-controls", "aria-labelledby", "aria-describedby"):
-                assert {found[name] for _, found in elements if name in found} <= set(ids)
+                assert {id for _, found in elements for id in (found.get(name) or "").split()} <= set(ids)
 
     def test_chat_has_what_the_contract_names(self):
         ids = {found.get("id"): tag for tag, found in Parsed(self.get("/chat/lobby")).elements}
@@ -129,7 +129,7 @@ class TestMarkup(PagesCase):
 
 class TestDataBlocks(PagesCase):
     def test_nothing_breaks_out(self):
-        with mock.patch.object(pages.Page, "offer", lambda self: {"evil": EVIL}):
+        with mock.patch.object(page.Page, "offer", lambda self: {"evil": EVIL}):
             response = self.get("/chat/lobby", "zh")
         assert b"<img" not in response.body.replace(b'<img src="../static', b"")
         assert "\u2028" not in response.body.decode()
@@ -140,7 +140,7 @@ class TestDataBlocks(PagesCase):
 
     def test_any_text_survives(self):
         for text in (EVIL, "]]>", "\x00\x1f", "\ud800", "'\"\\", "😀", "<SCRIPT", "<!--<script>"):
-            block = pages.data_block({text: text})
+            block = page.data_block({text: text})
             assert json.loads(block) == {text: text}
             assert block.isascii() and not set(block) & set("<>&")
 
@@ -190,7 +190,7 @@ class TestErrors(PagesCase):
         assert self.fetch("/chat/lobby", method="POST", body="", headers={"Accept": "text/html"}).code == 405
 
     def test_a_fault_of_ours_shows_no_details(self):
-        with mock.patch.object(pages.Page, "offer", side_effect=RuntimeError("secret detail")):
+        with mock.patch.object(page.Page, "offer", side_effect=RuntimeError("secret detail")):
             response = self.get("/")
         assert response.code == 500
         assert b"Something went wrong here" in response.body
@@ -199,4 +199,4 @@ class TestErrors(PagesCase):
 
 @pytest.mark.parametrize("name", ["favicon.png", "favicon.svg", "mark.svg", "touch-icon.png"])
 def test_images_are_small(name):
-    assert (pages.STATIC / "img" / name).stat().st_size < 8192
+    assert (page.STATIC / "img" / name).stat().st_size < 8192

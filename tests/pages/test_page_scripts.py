@@ -6,11 +6,11 @@ import subprocess
 
 import pytest
 
-from handlers import pages
+from handlers import page
 from tests.required import missing
 
-ACORN = pages.ROOT / "build" / "node" / "node_modules" / "acorn" / "bin" / "acorn"
-SCRIPTS = sorted(pages.SCRIPTS.glob("*.js"))
+ACORN = page.ROOT / "build" / "node" / "node_modules" / "acorn" / "bin" / "acorn"
+SCRIPTS = sorted(page.SCRIPTS.glob("*.js"))
 CODE_ONLY = re.compile(r"'(?:[^'\\\n]|\\.)*'|//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 

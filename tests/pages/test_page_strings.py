@@ -6,38 +6,36 @@ import re
 
 import pytest
 
-from handlers import pages
+from handlers import page, pages
 
 TEMPLATE_STRING = re.compile(r'\b_\("((?:[^"\\]|\\.)+)"\)')
 PLACEHOLDER = re.compile(r"\{\w+\}|%\(\w+\)s")
 
 
 def template_strings() -> set[str]:
-    return {
-        text for path in (pages.ROOT / "templates").glob("*.html") for text in TEMPLATE_STRING.findall(path.read_text(encoding="utf-8"))
-    }
+    return {text for path in (page.ROOT / "templates").glob("*.html") for text in TEMPLATE_STRING.findall(path.read_text(encoding="utf-8"))}
 
 
 def handler_strings() -> set[str]:
-    """The arguments of _(…) in handlers/pages.py."""
-    tree = ast.parse((pages.ROOT / "handlers" / "pages.py").read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_"]
+    """The arguments of _(…) in the handlers of pages."""
+    trees = [ast.parse((page.ROOT / "handlers" / name).read_text(encoding="utf-8")) for name in ("page.py", "pages.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_"]
     return {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
 
 
 def script_strings() -> set[str]:
-    return set(pages.script_strings(tuple(sorted(path.name for path in pages.SCRIPTS.glob("*.js")))))
+    return set(page.script_strings(tuple(sorted(path.name for path in page.SCRIPTS.glob("*.js")))))
 
 
 def translations(language: str) -> dict[str, str]:
-    with (pages.ROOT / "locale" / f"{language}.csv").open(encoding="utf-8", newline="") as file:
+    with (page.ROOT / "locale" / f"{language}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
     assert all(len(row) == 2 for row in rows)
     assert len({row[0] for row in rows}) == len(rows), "a string is translated twice"
     return dict(rows)
 
 
-OTHERS = sorted(set(pages.LANGUAGES) - {"en"})
+OTHERS = sorted(set(page.LANGUAGES) - {"en"})
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -65,29 +63,41 @@ def test_chinese_is_chinese():
 
 def test_every_verdict_of_the_client_has_words():
     """static/js/verdicts.js lists them in its first comment, two columns a line."""
-    head = (pages.STATIC / "js" / "verdicts.js").read_text(encoding="utf-8").partition("(function")[0]
+    head = (page.STATIC / "js" / "verdicts.js").read_text(encoding="utf-8").partition("(function")[0]
     listed = set(re.findall(r"(?:^//|\s)\s{2,}([a-z-]+)(?=\s{2})", head, re.MULTILINE))
-    panel = (pages.SCRIPTS / "transport-panel.js").read_text(encoding="utf-8")
+    panel = (page.SCRIPTS / "transport-panel.js").read_text(encoding="utf-8")
     explained = set(re.findall(r"^    '([a-z-]+)': t\(", panel, re.MULTILINE))
     assert len(listed) > 10
     assert listed - explained == set()
 
 
-@pytest.mark.parametrize("page", [pages.Index, pages.ChatPage])
-def test_every_script_of_a_page_is_there(page):
-    for name in page.scripts:
-        assert (pages.SCRIPTS / name).is_file()
+PAGES = [found for found in vars(pages).values() if isinstance(found, type) and issubclass(found, page.Page) and found.scripts]
 
 
-def test_no_script_belongs_to_no_page():
-    used = {name for page in (pages.Index, pages.ChatPage) for name in page.scripts}
-    assert {path.name for path in pages.SCRIPTS.glob("*.js")} == used
+@pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.__name__)
+def test_every_script_and_style_of_a_page_is_there(shown):
+    for name in shown.scripts:
+        assert (page.SCRIPTS / name).is_file()
+    for name in shown.styles:
+        assert (page.STATIC / "css" / name).is_file()
+
+
+def test_no_script_and_no_style_belongs_to_no_page():
+    assert {path.name for path in page.SCRIPTS.glob("*.js")} == {name for shown in PAGES for name in shown.scripts}
+    assert {path.name for path in (page.STATIC / "css").glob("*.css")} == {"anywire.css"} | {
+        name for shown in PAGES for name in shown.styles
+    }
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (page.STATIC / "css").glob("*.css")))
+def test_a_style_sheet_is_one_idea(name):
+    assert len((page.STATIC / "css" / name).read_text(encoding="utf-8").splitlines()) < 300
 
 
 def test_templates_show_no_english_of_their_own():
     """Text between tags comes from _(…), but for names and what is the same in every language."""
     allowed = re.compile(r"Anywire|WebSocket|SSE|#|·|×|[\s:.]|&\w+;")
-    for path in (pages.ROOT / "templates").glob("*.html"):
+    for path in (page.ROOT / "templates").glob("*.html"):
         source = re.sub(r"<pre class=\"code\".*?</pre>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         bare = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", source, flags=re.DOTALL)
         for text in re.findall(r">([^<>]*)<", bare):

@@ -20,7 +20,12 @@
     'too-many-connections': t('too many connections are open from your network'),
     'bad-origin': t('this server does not serve pages of that site'),
     'goaway': t('the server has sent this page away'),
-    'closed': t('this page is disconnected')
+    'closed': t('this page is disconnected'),
+    'not-found': t('there is no such thing here, or not any more'),
+    'job-ended': t('it has ended already'),
+    'too-many-tasks': t('too many tasks are running just now'),
+    'bad-media-type': t('this kind of file is not understood here'),
+    'vote-closed': t('the vote is closed')
   };
   var HTTP = t('something on the way answered in place of the server');
 

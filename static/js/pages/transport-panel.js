@@ -20,7 +20,8 @@
   var states = {
     connecting: t('connecting…'),
     waiting: t('trying again…'),
-    closed: t('disconnected')
+    closed: t('disconnected'),
+    resting: t('no connection needed')
   };
 
   // What a verdict code says, in words. An unknown code is shown as it is.
@@ -86,9 +87,10 @@
   }
 
   /** One or two sentences: which transport, and why not a better one. */
-  pages.whyThisTransport = function (wire) {
+  pages.whyThisTransport = function (wire, isResting) {
     var inUse = wire.transport;
     var said = [];
+    if (isResting) { return t('Nothing on this page is changing just now, so it needs no connection.'); }
     if (wire.state !== 'open' || !inUse) {
       return wire.state === 'closed' ? t('This page is disconnected.') :
         t('No connection at the moment; this page goes on trying.');
@@ -142,32 +144,23 @@
     return lines.join('\n');
   }
 
-  function copy(node, done) {
-    var range = document.createRange();
-    var selection = window.getSelection();
-    range.selectNodeContents(node);
-    selection.removeAllRanges();
-    selection.addRange(range);
-    try {
-      done(document.execCommand('copy'));
-    } catch (refused) {
-      done(false); // the text stays selected, so the keyboard can copy it
-    }
-  }
-
-  /** The badge and panel of this page; call show(wire) whenever something about the wire changed. */
+  /**
+   * The badge and panel of this page; call show(wire, isResting) whenever something about the wire changed. A page that
+   * follows nothing just now is resting.
+   */
   pages.transportPanel = function () {
     var badge = pages.find('transport');
     var panel = pages.find('transport-panel');
     var reportNode = pages.find('transport-report');
     var current = null;
+    var isAtRest = false;
     var shown = '';
 
     function fill() {
-      var text = current ? report(current).replace(/\ntime: .*/, '') : '';
+      var text = current ? isAtRest + report(current).replace(/\ntime: .*/, '') : '';
       if (!current || text === shown) { return; } // left alone, or a selection in it would be lost
       shown = text;
-      pages.setText(pages.find('transport-why'), pages.whyThisTransport(current));
+      pages.setText(pages.find('transport-why'), pages.whyThisTransport(current, isAtRest));
       pages.listAttempts(pages.find('transport-attempts'), current);
       pages.setText(reportNode, report(current));
     }
@@ -189,11 +182,7 @@
     pages.listen(pages.find('transport-close'), 'click', function () { open(false); });
     pages.listen(panel, 'keydown', onKey);
     pages.listen(badge, 'keydown', onKey);
-    pages.listen(pages.find('transport-copy'), 'click', function () {
-      copy(reportNode, function (copied) {
-        pages.setText(pages.find('transport-copied'), copied ? t('Copied.') : t('Selected: copy it with your keyboard.'));
-      });
-    });
+    pages.copyButton(pages.find('transport-copy'), reportNode, pages.find('transport-copied'));
 
     var links = panel.getElementsByTagName('a');
     for (var i = 0; i < links.length; i += 1) {
@@ -203,12 +192,14 @@
     }
 
     return {
-      show: function (wire) {
+      show: function (wire, isResting) {
+        var state = isResting ? 'resting' : wire.state;
         current = wire;
-        badge.setAttribute('data-state', wire.state);
+        isAtRest = !!isResting;
+        badge.setAttribute('data-state', state);
         badge.setAttribute('data-transport', wire.transport || '');
         pages.setText(pages.find('transport-name'),
-          wire.state === 'open' && wire.transport ? pages.transportName(wire.transport) : states[wire.state] || wire.state);
+          state === 'open' && wire.transport ? pages.transportName(wire.transport) : states[state] || state);
         if (isOpen()) { fill(); }
       }
     };
