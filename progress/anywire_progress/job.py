@@ -149,12 +149,6 @@ class Progress:
         """Reports nothing from now on."""
         self._report = None
 
-    def on_exit(self, error: BaseException | str | None) -> None:
-        """The script has ended, by *error* if not well."""
-        if error is None and self.total is not None and self.done < self.total:
-            error = f"The script ended at {self.done} of {self.total}."
-        self.close(error)
-
     def _check(self) -> None:
         if self.cancelled and self.state == "running":
             raise Cancelled(self.title)

@@ -46,7 +46,7 @@ logger = logging.getLogger("anywire_progress")
 _visitor = os.urandom(16).hex()
 """All requests are one visitor's by it: the id of a job that is made is idempotent for the same visitor only."""
 _senders: dict[str, _Sender] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()
 _said: set[str] = set()
 
 
@@ -84,7 +84,14 @@ class _Report:
         self.exit_s = exit_s
         self._sender = sender
         self._api_key = api_key
-        self._new = {"id": os.urandom(16).hex(), "cancellable": cancellable}
+        self._new = {
+            "id": os.urandom(16).hex(),
+            "title": _text(job.title, 200),
+            "total": _number(job.total),
+            "unit": _text(job.unit, 20),
+            "cancellable": cancellable,
+        }
+        """Never changes: an id goes with what it was first sent with."""
         self._key: str | None = None
         self._sent: dict[str, Any] | None = None
         self._sent_s = 0.0
@@ -94,6 +101,13 @@ class _Report:
 
     def hurry(self) -> None:
         self._sender.wake.set()
+
+    def end(self, error: BaseException | str | None) -> None:
+        """The script has ended, by *error* if not well."""
+        shown = _fields(self.job)
+        if error is None and shown["total"] is not None and shown["done"] < shown["total"]:
+            error = f"The script ended at {shown['done']} of {shown['total']}."
+        self.job.close(error)
 
     def send(self, ask: Callable[..., Any]) -> bool:
         """Tells what has changed, if it is time to; True if there is no more to tell. Raises what *ask* does."""
@@ -115,9 +129,8 @@ class _Report:
         return is_last or self.job.cancelled
 
     def _make(self, ask: Callable[..., Any]) -> None:
-        new = {**self._new, "title": _text(self.job.title, 200), "total": _number(self.job.total), "unit": _text(self.job.unit, 20)}
         who = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {"Cookie": f"anywire_boot={_visitor}"}
-        made = ask("POST", "", new, who)
+        made = ask("POST", "", self._new, who)
         self.job.id, self._key = made["id"], made["key"]
         self.job.link = f"{self._sender.base}/progress?job={made['id']}"
         logger.info("%s: %s", self.job.title, self.job.link)
@@ -154,10 +167,10 @@ class _Sender(threading.Thread):
         self.base = base
         self.reports: list[_Report] = []
         self.wake = threading.Event()
-        self.leaving = threading.Event()
+        self.ending = threading.Event()
 
     def run(self) -> None:
-        while self.reports or not self.leaving.is_set():
+        while self.reports or not self.ending.is_set():
             self.wake.wait(EVERY_S / 2 if self.reports else None)
             self.wake.clear()
             for one in self.reports[:]:
@@ -168,7 +181,6 @@ class _Sender(threading.Thread):
         """False after a failure that the next one would meet as well."""
         try:
             is_over = one.send(self._ask)
-            self._failures = 0
         except Exception as error:  # noqa: BLE001 - whatever it is, the script goes on
             if not isinstance(error, Refused) or error.is_temporary:
                 self.reports.remove(one)
@@ -193,7 +205,9 @@ class _Sender(threading.Thread):
             raise
         if response.status >= 300:
             raise Refused(response, content)
-        return json.loads(content)
+        answer = json.loads(content)
+        self._failures = 0
+        return answer
 
     def _back_off(self, error: Exception) -> None:
         """With full jitter; at the script's end, without."""
@@ -201,7 +215,7 @@ class _Sender(threading.Thread):
         if self._failures == 2:  # the first may be a connection that was idle for too long
             logger.warning("%s is away or busy (%s). The script goes on; its progress is shown as soon as possible.", self.base, error)
         asked_s = getattr(error, "wait_s", 0)
-        if self.leaving.wait(asked_s + random.uniform(EVERY_S, min(BACK_OFF_S, EVERY_S * 2 ** min(self._failures, 10)))):
+        if self.ending.wait(asked_s + random.uniform(EVERY_S, min(BACK_OFF_S, EVERY_S * 2 ** min(self._failures, 10)))):
             time.sleep(max(asked_s, EVERY_S))
 
 
@@ -237,10 +251,10 @@ def _deliver() -> None:
     leaving.settle(error)
     reports = [one for sender in _senders.values() for one in sender.reports]
     for one in reports:
-        one.job.on_exit(error)
+        one.end(error)
     until_s = time.monotonic() + max((one.exit_s for one in reports), default=0)
     for sender in _senders.values():
-        sender.leaving.set()
+        sender.ending.set()
         sender.wake.set()
     with contextlib.suppress(KeyboardInterrupt):
         for sender in _senders.values():
@@ -260,7 +274,7 @@ def _deliver_from_process() -> None:
 def _after_fork() -> None:
     """What the parent began it goes on to report; the child reports what it begins itself."""
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     for sender in _senders.values():
         for one in sender.reports:
             one.job.forget()

@@ -19,6 +19,7 @@ for number in range(300):
     time.sleep(0.001)
 print("took", time.monotonic() - started_s)
 """
+CHANGING = "job = Progress(title='changing')\nfor number in range(100): job.set(total=number); time.sleep(0.01)"
 STAY = "while not job.id: time.sleep(0.01)\nprint(job.id)\ntime.sleep(60)"
 
 
@@ -78,7 +79,7 @@ def test_an_answer_that_is_lost_makes_no_second_job(server):
 
         thread = threading.Thread(target=relay)
         thread.start()
-        exit_code, _, errors = run(f"http://127.0.0.1:{listening.getsockname()[1]}", "track([]).close()")
+        exit_code, _, errors = run(f"http://127.0.0.1:{listening.getsockname()[1]}", CHANGING)
         thread.join()
     assert exit_code == 0, errors
     assert len({json.loads(answer.partition(b"\r\n\r\n")[2])["id"] for answer in answers}) == 1
