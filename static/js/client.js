@@ -235,7 +235,7 @@
       // What the server would refuse for ever must not block what follows; it counts the bytes exactly.
       try { json = JSON.stringify(data); } catch (cycle) { /* as with a function: no JSON */ }
       if (!json || json.length > MAX_BYTES) {
-        done({code: json ? 'too-large' : 'bad-data', message: 'JSON of at most 64 KiB is wanted.'});
+        done({code: json ? 'too-large' : 'bad-data', message: 'JSON of 64 KiB at most'});
       } else {
         outbox.add(channel, json, done);
         prepare();

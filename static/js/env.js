@@ -45,11 +45,9 @@
 
       // 128 random bits as 32 hexadecimal digits.
       id: function () {
-        var bytes = crypto && crypto.getRandomValues(new window.Uint8Array(16));
+        var bytes = crypto && crypto.getRandomValues(new window.Uint8Array(32));
         var text = '';
-        while (text.length < 32) {
-          text += (256 + (bytes ? bytes[text.length / 2] : Math.random() * 256)).toString(16).slice(1, 3);
-        }
+        while (text.length < 32) { text += ((bytes ? bytes[text.length] : Math.random() * 16) & 15).toString(16); }
         return text;
       },
 

@@ -14,11 +14,10 @@
         fn(function (error, value) { if (error) { reject(error); } else { resolve(value); } });
       });
     }
-    fn(nothing);
-    return undefined;
+    return fn(nothing);
   };
 
-  /** Gives *wire* what a page uses of jobs. call(fn, first, second) shields from what *fn* throws; whenReady(fn) calls it at first contact. */
+  /** Gives *wire* what a page uses of jobs. call(fn, first, second) shields from what *fn* throws. */
   anywire.jobs = function (env, server, wire, call, answerTo, whenReady) {
     /**
      * Follows a job: onState(state, event), the current one first, until its end; onError(error) where it is unknown.

@@ -49,8 +49,8 @@
     }
 
     function finishAs(state) {
-      var result = state.result;
-      if (state.state === 'done') { finish(null, result); } else { finish((result && result.error) || {code: state.state, message: state.note}); }
+      var result = state.result || {};
+      if (state.state === 'done') { finish(null, state.result); } else { finish(result.error || {code: state.state, message: state.note}); }
     }
 
     function later(fn, result) {

@@ -80,8 +80,9 @@ class Runs {
 
   /** STATE */
   stateOf(job) {
-    return { id: job.id, title: 'Import', state: job.state, done: job.items.length, total: this.count, percent: 100 * job.items.length / this.count,
-      unit: null, note: job.note || null, rate: null, eta: null, result: job.result || null, items: job.items.length };
+    return { id: job.id, title: 'Import', state: job.state, done: job.items.length, total: this.count,
+      percent: 100 * job.items.length / this.count, unit: null, rate: null, eta: null,
+      note: job.note || null, result: job.result || null, items: job.items.length };
   }
 
   show(job) { this.tell(job, this.network.log.setState('job:' + job.id, this.stateOf(job))); }
@@ -196,22 +197,27 @@ class Runs {
     network.clock.setTimeout(() => {
       if (options.signal.aborted) { return; }
       if (fate.word === 'deny') { network.open.delete(connection); connection.die(); return; }
-      const respond = (status) => answered.settle(0, { status, headers: { get: () => network.retryAfter }, body: { getReader: () => ({ read: () => {
+      const read = () => {
         const next = new Later();
         if (pieces.length) { pieces.shift()(next); } else { wanted = next; }
         return next;
-      } }) } });
+      };
+      const respond = (status) => {
+        answered.settle(0, { status, headers: { get: () => network.retryAfter }, body: { getReader: () => ({ read }) } });
+      };
       const write = (bytes) => this.cut(bytes).forEach((piece) => give((reader) => reader.settle(0, { done: false, value: piece })));
       const end = () => give((reader) => reader.settle(0, { done: true, value: undefined }));
       if (fate.word === 'status' || fate.word === 'page') {
         respond(fate.word === 'page' ? 200 : fate.ms);
-        write(Buffer.from(fate.word === 'page' ? '<html>\n\ndata: Log in\n\n' : JSON.stringify({ error: { code: fate.ms === 404 ? 'not-found' : 'draining', message: '' } })));
+        const error = { code: fate.ms === 404 ? 'not-found' : 'draining', message: '' };
+        write(Buffer.from(fate.word === 'page' ? '<html>\n\ndata: Log in\n\n' : JSON.stringify({ error })));
         end();
         network.open.delete(connection);
         return;
       }
       respond(200);
-      this.stream(this.of(url, options.body), fate, connection, { write, end, fail: () => give((reader) => reader.settle(1, new TypeError('network'))) });
+      const fail = () => give((reader) => reader.settle(1, new TypeError('network')));
+      this.stream(this.of(url, options.body), fate, connection, { write, end, fail });
     }, 2 * network.delay());
     return answered;
   }

@@ -1,5 +1,6 @@
 // A server of the protocol in memory, and the network before it with its faults. `policy` says how each of
-// websocket, sse, long-poll, short-poll and publish fares, of a task its stream (by XMLHttpRequest), fetch, whole answer and items:
+// websocket, sse, long-poll, short-poll and publish fares, and of a task fetch, its stream (by XMLHttpRequest), the whole
+// answer and the items:
 //   'ok'        'deny' (fails at once)   'swallow' (no answer ever)   'status:503' (an HTTP answer)
 //   'silent' (a stream opens, nothing comes)   'hello-only' (then nothing more)   'late:MS' (the handshake takes so long)
 //   'cut:MS' (every connection or held request dies after so long)   'freeze:MS' (goes silent after so long)
@@ -14,7 +15,8 @@ class Network {
     this.clock = clock;
     this.random = random || (() => 0.5);
     this.log = new Log();
-    this.policy = { websocket: 'ok', sse: 'ok', 'long-poll': 'ok', 'short-poll': 'ok', publish: 'ok', fetch: 'ok', stream: 'ok', whole: 'ok', items: 'ok' };
+    this.policy = { websocket: 'ok', sse: 'ok', 'long-poll': 'ok', 'short-poll': 'ok', publish: 'ok',
+      fetch: 'ok', stream: 'ok', whole: 'ok', items: 'ok' };
     this.delayMs = 5; // each way
     this.jitterMs = 0;
     this.heartbeatMs = HEARTBEAT_MS;

@@ -134,8 +134,9 @@ test('a request that is given up while its answer is read tells nothing more', (
   const p = running({ env: OLD, policy: { stream: 'early' } });
   const done = [];
   p.run(100);
-  const request = p.anywire.request(p.env, { url: p.net.urls[0], body: '{}', timeoutMs: 9000, quietMs: 9000, text: (piece) => { if (piece) { request.abort(); } } },
-    (result) => { done.push(result); });
+  const text = (piece) => { if (piece) { request.abort(); } };
+  const options = { url: p.net.urls[0], body: '{}', timeoutMs: 9000, quietMs: 9000, text };
+  const request = p.anywire.request(p.env, options, (result) => { done.push(result); });
   p.run(5000);
   assert.deepStrictEqual(done, []);
 });
@@ -231,7 +232,8 @@ test('property: each item once and in order, one job, one end, over 300 networks
     p.net.runs.everyMs = pick([1, 5, 30]);
     for (let step = 0; step < 60; step += 1) {
       for (const name of ['fetch', 'stream', 'whole', 'items', 'websocket', 'sse', 'long-poll']) {
-        if (random() < 0.2) { p.net.policy[name] = pick(name === 'items' ? ['ok', 'ok', 'deny', 'status:503'] : fates.slice(0, /stream|fetch/.test(name) ? 12 : 4)); }
+        const possible = name === 'items' ? ['ok', 'ok', 'deny', 'status:503'] : fates.slice(0, /stream|fetch/.test(name) ? 12 : 4);
+        if (random() < 0.2) { p.net.policy[name] = pick(possible); }
       }
       p.net.lostAnswers = random() < 0.3 ? 0.3 : 0;
       if (random() < 0.1) { p.net.dropAll(); }

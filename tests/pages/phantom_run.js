@@ -13,7 +13,7 @@ function look() {
     var bar = document.querySelector('[data-anywire-job]');
     var shown = {};
     ['role', 'aria-valuenow', 'data-anywire-job-state'].forEach(function (name) { shown[name] = bar && bar.getAttribute(name); });
-    return JSON.stringify({told: window.told, promise: !!window.promise, bar: shown, text: bar && bar.textContent}); // as an object null becomes ""
+    return JSON.stringify({told: window.told, promise: !!window.promise, bar: shown}); // as an object null becomes ""
   }));
 }
 

@@ -1,4 +1,4 @@
-"""Progress bars on a page of another site, whose Content-Security-Policy forbids inline styles: found by themselves, kept current, let go."""
+"""Progress bars on a page of another site, whose Content-Security-Policy forbids inline styles."""
 
 import json
 import threading
@@ -84,12 +84,14 @@ class Worker:
 
 
 def page(base: str, *bars: str) -> str:
-    return f'<!DOCTYPE html><html lang="en"><title>Shop</title><script src="{base}/anywire.js"></script><main><h1>Shop</h1>{"".join(bars)}</main>'
+    head = f'<!DOCTYPE html><html lang="en"><title>Shop</title><script src="{base}/anywire.js"></script>'
+    return f"{head}<main><h1>Shop</h1>{''.join(bars)}</main>"
 
 
 def until(visitor: Visitor, id: str, **wanted: str) -> dict:
     for name, value in wanted.items():
-        visitor.until("return document.getElementById(arguments[0]).getAttribute(arguments[1]) === arguments[2]", id, name.replace("_", "-"), value)
+        shown = "return document.getElementById(arguments[0]).getAttribute(arguments[1]) === arguments[2]"
+        visitor.until(shown, id, name.replace("_", "-"), value)
     return visitor.run(SHOWN, id)
 
 
@@ -136,7 +138,11 @@ def test_bars_come_and_go_over_one_connection(visitor, site):
     assert visitor.run("return opened") == 0
     visitor.run("document.getElementById('late').setAttribute('data-anywire-job', arguments[0])", first.id)
     until(visitor, "late", aria_valuenow="10")
-    add = "document.querySelector('main').insertAdjacentHTML('beforeend', '<p><span id=\"' + arguments[0] + '\" data-anywire-job=\"' + arguments[1] + '\"></span></p>')"
+    add = (
+        "var part = document.createElement('p');"
+        "part.innerHTML = '<span id=\"' + arguments[0] + '\" data-anywire-job=\"' + arguments[1] + '\"></span>';"
+        "document.querySelector('main').appendChild(part)"
+    )
     visitor.run(add, "again", first.id)
     assert until(visitor, "again", aria_valuenow="10")["text"] == visitor.run(SHOWN, "late")["text"], "the second bar of a job"
     visitor.run(add, "other", second.id)
@@ -187,3 +193,14 @@ def test_a_job_by_the_script_and_its_cancel(visitor, site):
     assert visitor.driver.execute_async_script(cancel) == "cancelled"
     visitor.until("return told.states[told.states.length - 1] === 'cancelled 1'")
     visitor.until("return wire.state === 'waiting'")
+
+
+def test_a_task_of_another_host(visitor, site):
+    site[0].html = page(site[1])
+    visitor.driver.get(visitor.base)
+    visitor.run(
+        "window.told = []; Anywire.run('import', {records: [{a: 1}, {}]}, {onItem: function (item) { told.push(item.ok); },"
+        "onEnd: function (error, result) { told.push(error || result); }});"
+    )
+    visitor.until("return told.length === 3")
+    assert visitor.run("return told") == [True, False, {"imported": 1, "refused": 1}]

@@ -28,8 +28,9 @@ window.told.promise = Anywire.run(arguments[0], body === null ? new File(['a,b\\
 });
 """
 REQUESTS = """
-return performance.getEntriesByType('resource').map(function (entry) { return entry.name.replace(/.*\\/v1\\//, '').replace(/[&?](id|_)=[^&]*/g, ''); })
-  .filter(function (name) { return /^(run|jobs)/.test(name); });
+return performance.getEntriesByType('resource').map(function (entry) {
+  return entry.name.replace(/.*\\/v1\\//, '').replace(/[&?](id|_)=[^&]*/g, '');
+}).filter(function (name) { return /^(run|jobs)/.test(name); });
 """
 
 
