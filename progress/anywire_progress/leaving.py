@@ -66,9 +66,9 @@ class _Case:
         if isinstance(error, GeneratorExit):  # a generator in between is dropped, too
             return False
         came_by = _innermost(trace, self.places)
-        if event == "exception" and came_by is frame and frame.f_lasti != self.places[frame]:
+        if event == "exception" and came_by is frame and frame.f_lasti != self.places[frame]:  # raised later, further on
             self._others.append(error)
-        if came_by is not None and error not in self._others:
+        if came_by is not None and not self._is_other(error):
             self._close(error)
             return True
         if self._task is not None and self._task.done():  # no frame sees what ends a task
@@ -82,8 +82,11 @@ class _Case:
     def settle(self, error: BaseException | None) -> None:
         """That of SystemExit isn't known, but it leaves every frame where it was."""
         moved_on = any(frame.f_lasti != place for frame, place in self.places.items())
-        if moved_on if error is None else error in self._others:
+        if moved_on if error is None else self._is_other(error):
             self._close(None)
+
+    def _is_other(self, error: BaseException | None) -> bool:
+        return any(error is other for other in self._others)
 
 
 class _Tracer:

@@ -6,11 +6,12 @@ import re
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 from tests.handlers.talking import PATIENCE_S, eventually
-from tests.progress.conftest import FOLDER
 
+FOLDER = Path(__file__).resolve().parents[2] / "progress"
 PREPARED = """
 import logging, time
 from anywire_progress import Cancelled, Progress, track

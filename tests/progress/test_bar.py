@@ -9,8 +9,7 @@ import tqdm as plain
 from anywire_progress import Cancelled, tqdm, track
 
 from tests.handlers.talking import eventually
-from tests.progress.conftest import FOLDER
-from tests.progress.scripts import cancel, ended, shown
+from tests.progress.scripts import FOLDER, cancel, ended, shown
 
 
 def bar(url, *arguments, **options):

@@ -11,8 +11,7 @@ import sys
 import pytest
 
 from tests.handlers.talking import PATIENCE_S, eventually
-from tests.progress.conftest import FOLDER
-from tests.progress.scripts import cancel, shown
+from tests.progress.scripts import FOLDER, cancel, shown
 
 CODE = "import logging, sys; logging.basicConfig(level=20); from anywire_progress.__main__ import main; sys.exit(main())"
 COMMAND = f"{shlex.quote(sys.executable)} -c {shlex.quote(CODE)}"

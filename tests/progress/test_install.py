@@ -4,8 +4,7 @@ import os
 import subprocess
 import sys
 
-from tests.progress.conftest import FOLDER
-from tests.progress.scripts import shown
+from tests.progress.scripts import FOLDER, shown
 
 
 def test_it_installs_into_a_fresh_environment(server, tmp_path):
