@@ -1,5 +1,6 @@
 """`some-command | anywire-progress --lines`."""
 
+import contextlib
 import os
 import re
 import select
@@ -106,7 +107,8 @@ def test_a_cancel_from_the_page_ends_it(server, line):
             assert process.wait(PATIENCE_S) == 130
         assert eventually(lambda: shown(server.url, id)["state"] == "cancelled")
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # all of them have ended
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
