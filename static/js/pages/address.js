@@ -1,6 +1,7 @@
 // What the page shows stands in its address, so a reload, a bookmark and a shared link all lead to the same.
 (function (pages) {
   'use strict';
+  var shown = window.location.search;
 
   function read(query) {
     var values = {};
@@ -48,7 +49,12 @@
       return;
     }
     window.history.pushState(null, '', link);
+    shown = window.location.search;
     changeLinks(values);
-    pages.listen(window, 'popstate', function () { window.location.reload(); });
   };
+
+  // Also after a reload: what was pushed before it is still in the history. Old engines fire it on every load.
+  pages.listen(window, 'popstate', function () {
+    if (window.location.search !== shown) { window.location.reload(); }
+  });
 }(window.AnywirePages));

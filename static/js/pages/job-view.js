@@ -65,6 +65,12 @@
     });
 
     return {
+      /** Another file begins. */
+      begin: function () {
+        newest = null;
+        asked = '';
+        pages.setText(notice, '');
+      },
       /** The file is being sent. */
       sending: function (name, facts, percent) {
         pages.setText(heading, name);

@@ -45,6 +45,7 @@
       hasArrived = isUnwanted = false;
       trouble = '';
       startedMs = new Date().getTime();
+      view.begin();
       show(0, file.size);
       // The file is gone with the page; the job that it becomes isn't.
       window.onbeforeunload = function () { return t('The file is still being sent.'); };
