@@ -1,4 +1,4 @@
-"""A job's state, and what an update makes of it: pure, so that any process gets the same from the same.
+"""A job's state, and what updates make of it: pure, so that any process gets the same from the same.
 
 Invariants: a state that is done, failed or cancelled never changes again; `done` and `percent` never go back unless the
 total changed; an update with a `seq` that is not higher than the last one changes nothing.
@@ -7,12 +7,13 @@ total changed; an update with a `seq` that is not higher than the last one chang
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from protocol.codes import ProtocolError
+from protocol.values import compact
 
 FINAL = ("done", "failed", "cancelled")
 MAX_TITLE_CHARS = 200
@@ -27,6 +28,7 @@ SAMPLE_S = 0.2
 
 Count = int | float
 _COUNT_MAX = 2**53
+_encode = msgspec.json.Encoder().encode
 
 
 class NewJob(msgspec.Struct):
@@ -61,20 +63,9 @@ class Change(msgspec.Struct, omit_defaults=True):
         _check_count(self.total, "total")
         _check_text(self.note, "note", MAX_NOTE_CHARS)
         if self.seq is not UNSET and not 0 <= self.seq <= _COUNT_MAX:
-            raise ProtocolError("bad-request", "seq is 0 or more.", field="seq")
-
-    def then(self, later: Change) -> Change:
-        """This and then *later*, as one."""
-        if later.seq is not UNSET and self.seq is not UNSET and later.seq <= self.seq:
-            return self
-        fields = {**_given(self), **_given(later)}
-        if self.done is not UNSET and later.done is not UNSET and later.total is UNSET:
-            fields["done"] = max(self.done, later.done)
-        return (type(later) if isinstance(later, TaskChange) else type(self))(**fields)
-
-    @property
-    def is_final(self) -> bool:
-        return self.state in FINAL
+            raise ProtocolError("bad-request", "seq is an integer from 0 to 2^53.", field="seq")
+        if self.result is not UNSET:
+            _check_result(self.result)
 
 
 class TaskChange(Change):
@@ -113,9 +104,13 @@ class Job(msgspec.Struct, frozen=True):
     def is_final(self) -> bool:
         return self.state in FINAL
 
+    def is_past(self, seq: int | UnsetType) -> bool:
+        """True where this state is of an update as late as *seq*, or later."""
+        return seq is not UNSET and self.seq is not None and seq <= self.seq
+
     def after(self, change: Change, now_ms: int) -> Job:
         """The state that *change* leads to; itself where it changes nothing. Raises ProtocolError job-ended."""
-        if change.seq is not UNSET and self.seq is not None and change.seq <= self.seq:
+        if self.is_past(change.seq):
             return self
         if self.is_final:
             return self._after_the_end(change)
@@ -144,12 +139,59 @@ class Job(msgspec.Struct, frozen=True):
 
     def _after_the_end(self, change: Change) -> Job:
         """A worker can't know yet that its job was cancelled, and a final update may come twice; anything else is too late."""
-        if self.state == "cancelled" and change.state in (UNSET, "running"):
+        if self.state == "cancelled" and change.state in (UNSET, "running", "cancelled"):
             return self
         same = all(getattr(self, name) == value for name, value in _given(change).items() if name not in ("seq", "done"))
         if not same or change.done is not UNSET and change.done > self.done:
             raise ProtocolError("job-ended", f"The job is {self.state}.")
         return self
+
+
+class Changes(NamedTuple):
+    """Updates that came one after the other, as one, for whatever state it will follow: somebody else may write before it is written.
+
+    It does what they do one by one; but where the total changed and changed back, `done` may not go back.
+    """
+
+    fields: dict[str, tuple[Any, int | UnsetType]]
+    """What was given last, each with the seq that it came with."""
+    seq: int | UnsetType
+    anew_for: Count | None | UnsetType
+    """The total that `done` was given with: it may be less than before if that was another one."""
+    least: Count
+    """What was done before that: it counts if the total was the same after all."""
+
+    @classmethod
+    def of(cls, change: Change) -> Changes:
+        given = _given(change)
+        seq = given.pop("seq", UNSET)
+        return cls({name: (value, seq) for name, value in given.items()}, seq, change.total if "done" in given else UNSET, 0)
+
+    def then(self, later: Changes) -> Changes:
+        """This and then *later*."""
+        fields = {**self.fields, **later.fields}
+        seq = later.seq if self.seq is UNSET or later.seq is not UNSET and later.seq > self.seq else self.seq
+        done = self.fields["done"][0] if "done" in self.fields else 0
+        if later.anew_for is not UNSET and ("total" not in self.fields or later.anew_for != self.fields["total"][0]):
+            return Changes(fields, seq, later.anew_for, 0 if "total" in self.fields else max(done, later.least))
+        if "done" in fields:
+            fields["done"] = (max(done, fields["done"][0], later.least), fields["done"][1])
+        return Changes(fields, seq, self.anew_for, self.least)
+
+    def on(self, job: Job, now_ms: int) -> Job:
+        """*job* after all of them but for what is too old for it; itself where they change nothing. Raises ProtocolError job-ended."""
+        fields = {name: value for name, (value, seq) in self.fields.items() if not job.is_past(seq)}
+        if not fields and job.is_past(self.seq):
+            return job
+        if "done" in fields and (self.anew_for in (UNSET, job.total) or "total" not in fields):
+            fields["done"] = max(fields["done"], job.done, self.least)
+        return job.after(TaskChange(**fields, seq=UNSET if job.is_past(self.seq) else self.seq), now_ms)
+
+    def without_end(self) -> Changes:
+        """What may be shown of them before they are durable: nothing of an end."""
+        if self.fields.get("state", ("",))[0] not in FINAL:
+            return self
+        return self._replace(fields={name: given for name, given in self.fields.items() if name not in ("state", "note", "result")})
 
 
 class Pace:
@@ -176,7 +218,7 @@ class Pace:
 
 def _percent(done: Count, total: Count) -> float:
     """Rounded down, so that 100 means all of it."""
-    return 100.0 if done >= total else math.floor(1000 * done / total) / 10
+    return 100.0 if done >= total else min(99.9, math.floor(1000 * done / total) / 10)
 
 
 def _given(change: Change) -> dict[str, Any]:
@@ -186,6 +228,17 @@ def _given(change: Change) -> dict[str, Any]:
 def _check_text(text: str | None | UnsetType, field: str, most: int, least: int = 0) -> None:
     if isinstance(text, str) and not least <= len(text.strip()) <= len(text) <= most:
         raise ProtocolError("bad-request", f"{field} has {least} to {most} characters.", field=field)
+
+
+def _check_result(result: Any) -> None:
+    try:
+        size = len(compact(_encode(result)))
+    except RecursionError as error:
+        raise ProtocolError("bad-data", "result is nested too deeply.", field="result") from error
+    except ProtocolError as error:
+        raise ProtocolError(error.code, error.message, field="result") from error
+    if size > MAX_RESULT_BYTES:
+        raise ProtocolError("too-large", f"result takes at most {MAX_RESULT_BYTES} bytes.", field="result")
 
 
 def _check_count(count: Count | None | UnsetType, field: str) -> None:

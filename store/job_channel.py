@@ -15,13 +15,16 @@ import msgspec
 
 from protocol.codes import ProtocolError, Unavailable
 from protocol.hub import Hub
-from protocol.progress import Change, Job, Pace
+from protocol.positions import Position
+from protocol.progress import Change, Changes, Job, Pace
 from store.feed import Feed
 from store.log import Log
 from store.writer import Moved
 
 EVERY_S = 0.25
 """A running job is written at most so often."""
+OTHERS_S = 1.0
+"""If another process has written a job within that time, each of the two writes half as often."""
 AGAIN_S = 1.0
 """After the log was away."""
 
@@ -61,11 +64,14 @@ class JobChannel:
         self._log, self._feed, self._hub, self._clock, self._wall_ms = ways
         self._epoch = ""
         self._pace = Pace(0, 0)
-        self._pending: Change | None = None
+        self._writing: Changes | None = None
+        """What is on its way into the log, and may be there already."""
+        self._pending: Changes | None = None
+        """What came since."""
         self._waiting: list[asyncio.Future[None]] = []
-        """Who waits until what is pending now is written."""
+        """Who waits until the end of the job is written."""
         self._hurry = asyncio.Event()
-        self._written_s = float("-inf")
+        self._written_s = self._others_s = float("-inf")
         self._flush: asyncio.Task[None] | None = None
 
     async def refresh(self) -> None:
@@ -78,21 +84,28 @@ class JobChannel:
         job = msgspec.json.decode(newest.payload, type=_Stored).data
         if self.offset == 0:
             self._pace = Pace(job.done, job.updated, job.rate)
+        elif self._writing is None:
+            self._others_s = self._clock()
         self.job, self.offset = job, newest.offset
 
     async def begin(self, job: Job) -> None:
         """Writes the first state, unless there is one. Raises ProtocolError not-found where there was one once, Unavailable."""
+        if self.offset:
+            return  # somebody else did, while our caller wondered
         self._pace = Pace(job.done, job.updated)
         try:
             await self._append(job)
         except Moved:
-            await self.refresh()
+            await self._look()
             if self.offset == 0:
                 raise ProtocolError("not-found", f"The job {self.id} is no longer kept.") from None
 
     def shown(self) -> Shown:
-        """The state with what is pending."""
-        job = self.job if self._pending is None else self.job.after(self._pending, self._wall_ms())
+        """The state with what is pending, but for an end that is not written yet."""
+        job = self.job
+        if not job.is_final:
+            for changes in self._unwritten:
+                job = changes.without_end().on(job, self._wall_ms())
         return Shown(job, f"{self._hub.epoch}-{min(self._hub.head(self.name) or 0, self.offset)}")
 
     async def update(self, change: Change) -> Shown:
@@ -100,15 +113,14 @@ class JobChannel:
 
         Raises ProtocolError job-ended, Unavailable.
         """
-        if self._pending is not None and self._pending.is_final:
-            self.shown().job.after(change, self._wall_ms())  # refused where it comes too late
-        elif self.job.after(change, self._wall_ms()) is self.job:
-            return self.shown()
-        else:
-            self._pending = change if self._pending is None else self._pending.then(change)
-        if self._flush is None:
-            self._flush = asyncio.ensure_future(self._write_all())
-        if self._pending.is_final:
+        before = self._current()
+        after = before.after(change, self._wall_ms())
+        if after is not before:
+            changes = Changes.of(change)
+            self._pending = changes if self._pending is None else self._pending.then(changes)
+            if self._flush is None:
+                self._flush = asyncio.ensure_future(self._write_all())
+        if after.is_final and not self.job.is_final:
             written = asyncio.get_running_loop().create_future()
             self._waiting.append(written)
             self._hurry.set()
@@ -118,7 +130,7 @@ class JobChannel:
     async def stall(self, silent_s: float) -> None:
         """Marks the job stalled if nothing was heard of it for *silent_s*. Raises Unavailable."""
         quiet_ms = self._wall_ms() - self.job.updated
-        if self.job.state != "running" or self._pending is not None or quiet_ms < silent_s * 1000:
+        if self.job.state != "running" or self._unwritten or quiet_ms < silent_s * 1000:
             return
         try:
             await self._append(self.job.stalled())
@@ -135,6 +147,18 @@ class JobChannel:
     def is_idle(self) -> bool:
         return self._flush is None
 
+    @property
+    def _unwritten(self) -> list[Changes]:
+        return [changes for changes in (self._writing, self._pending) if changes is not None]
+
+    def _current(self) -> Job:
+        """The newest state with everything that is still to be written."""
+        job = self.job
+        if not job.is_final:
+            for changes in self._unwritten:
+                job = changes.on(job, self._wall_ms())
+        return job
+
     async def _append(self, job: Job) -> None:
         """Raises Moved, Unavailable."""
         receipt = await self._log.append(self.name, self._user, None, _encode(job), is_state=True, after=self.offset)
@@ -146,15 +170,17 @@ class JobChannel:
             while self._pending is not None:
                 await self._until_due()
                 await self._write(self._pending)
-        except Exception as error:  # noqa: BLE001 - who waits for the last update would wait for ever
+        except Exception as error:  # noqa: BLE001 - who waits for the end would wait for ever
             logger.exception("an update of job %s can't be written", self.id)
-            self._pending = None
-            _tell(self._waiting, error)
+            self._tell(error)
         finally:
-            self._flush = None
+            self._writing = self._pending = self._flush = None
+            self._tell(Unavailable(code="draining"))
 
     async def _until_due(self) -> None:
-        wait_s = self._written_s + EVERY_S - self._clock()
+        now_s = self._clock()
+        every_s = 2 * EVERY_S if now_s - self._others_s < OTHERS_S else EVERY_S
+        wait_s = self._written_s + every_s - now_s
         if wait_s > 0:
             try:
                 async with asyncio.timeout(wait_s):
@@ -163,35 +189,55 @@ class JobChannel:
                 pass
         self._hurry.clear()
 
-    async def _write(self, change: Change) -> None:
+    async def _write(self, changes: Changes) -> None:
         """Tries once."""
-        waiting, self._waiting = self._waiting, []
+        self._writing, self._pending = changes, None
         try:
-            job = self.job.after(change, self._wall_ms())
-            if job is not self.job:
-                self._pace.observe(job.done, job.updated)
-                await self._append(job.at(self._pace.rate))
-                self._written_s = self._clock()
-            if self._pending is change:
-                self._pending = None
-            _tell(waiting)
-        except Moved:
-            self._waiting = waiting + self._waiting
-            self._hurry.set()
+            try:
+                await self._follow(changes)
+            except Moved:
+                self._take_back()
+                await self._look()
+            else:
+                self._writing = None
+                if self._pending is None:
+                    self._tell()
+        except (ProtocolError, Unavailable) as refused:
+            self._tell(refused)
+            if refused.code == "job-ended":  # by another process
+                self._writing = self._pending = None
+            else:
+                self._take_back()
+                await asyncio.sleep(AGAIN_S)
+
+    async def _follow(self, changes: Changes) -> None:
+        """Raises Moved, ProtocolError job-ended, Unavailable."""
+        job = changes.on(self.job, self._wall_ms())
+        if job is not self.job:
+            self._pace.observe(job.done, job.updated)
+            await self._append(job.at(self._pace.rate))
+            self._written_s = self._clock()
+
+    def _take_back(self) -> None:
+        if self._writing is not None:
+            self._pending = self._writing if self._pending is None else self._writing.then(self._pending)
+            self._writing = None
+        self._hurry.set()
+
+    async def _look(self) -> None:
+        """Reads what stands behind our offset, from the log itself if nothing told us of it. Raises Unavailable."""
+        before = self.offset
+        await self.refresh()
+        if self.offset == before:
+            await self._feed.locate(self.name, Position(self._hub.epoch, before + 1))
             await self.refresh()
-        except ProtocolError as refused:  # another process has ended the job
-            self._pending = None
-            _tell(waiting, refused)
-        except Unavailable as away:
-            _tell(waiting, away)
-            await asyncio.sleep(AGAIN_S)
 
-
-def _tell(waiting: list[asyncio.Future[None]], error: Exception | None = None) -> None:
-    for future in waiting:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
+    def _tell(self, error: Exception | None = None) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)

@@ -90,7 +90,7 @@ class Jobs:
             is_new = False
         except PyMongoError as error:
             raise Unavailable() from error
-        made, channel = await self._job(id)
+        made, channel = await self._job(id, is_new)
         if not is_new and (made.user["id"], made.new, _digest(made.task)) != (user["id"], new, _digest(task)):
             raise ProtocolError("id-reused", field="id")
         return made, channel.shown(), is_new
@@ -125,13 +125,22 @@ class Jobs:
         """The jobs that have not ended, as far as is known. Raises PyMongoError."""
         return [document["_id"] for document in await self._jobs.find({"running": True}, {"_id": 1}).to_list(None)]
 
-    async def _job(self, id: str) -> tuple[Made, JobChannel]:
-        """The job, with its newest state."""
+    async def _job(self, id: str, is_new: bool = False) -> tuple[Made, JobChannel]:
+        """The job, with its newest state. *is_new* where it was made just now."""
         made, channel = self._known.get(id) or await self._load(id)
         await channel.refresh()
         if channel.offset == 0:
+            if not is_new and not await self._is_running(id):
+                raise ProtocolError("not-found", f"The job {id} is no longer kept.")
             await channel.begin(Job.begin(id, made.new, made.time))
         return made, channel
+
+    async def _is_running(self, id: str) -> bool:
+        """False for one that ended in an earlier life of the log, or that was dropped with it: nobody knows any more how."""
+        try:
+            return await self._jobs.find_one({"_id": id, "running": True}, {"_id": 1}) is not None
+        except PyMongoError as error:
+            raise Unavailable() from error
 
     async def _load(self, id: str) -> tuple[Made, JobChannel]:
         try:
@@ -139,7 +148,7 @@ class Jobs:
         except PyMongoError as error:
             raise Unavailable() from error
         if document is None:
-            raise ProtocolError("not-found", f"There is no job {id}.")
+            raise ProtocolError("not-found", f"There is no job {id[:40]}.")
         new = msgspec.json.decode(document["new"], type=NewJob)
         made = Made(id, document["key"], document["user"], new, document["task"], int(document["t"]))
         if len(self._known) > MAX_KNOWN:
