@@ -1,5 +1,6 @@
 """Uploaded files, in GridFS while they are needed: what a task reads again after a restart."""
 
+import asyncio
 import contextlib
 import datetime
 import hashlib
@@ -12,8 +13,8 @@ from store.drivers import bucket, settle
 
 CHUNK_BYTES = 1024 * 1024
 """Each chunk is one durable write."""
-KEEP_HOURS = 48
-"""An upload that no task has ended with goes after so long."""
+KEEP_S = 3600
+"""From its first byte on an upload is left alone for so long: far longer than it may take until a job needs it."""
 
 
 class Upload(NamedTuple):
@@ -26,7 +27,8 @@ class Upload(NamedTuple):
 class Uploads:
     def __init__(self, database: Any):
         self._bucket = bucket(database, "uploads", CHUNK_BYTES)
-        self._files = database["uploads.files"]
+        self._chunks = database["uploads.chunks"]
+        self._jobs = database.jobs
 
     def open(self) -> "Writing":
         return Writing(self._bucket)
@@ -38,7 +40,8 @@ class Uploads:
         except NoFile as error:
             raise FileNotFoundError(id) from error
         while chunk := await stream.readchunk():
-            into.write(chunk)
+            await asyncio.to_thread(into.write, chunk)
+        into.flush()
         into.seek(0)
 
     async def delete(self, id: str) -> None:
@@ -47,10 +50,12 @@ class Uploads:
             await self._bucket.delete(ObjectId(id))
 
     async def sweep(self) -> None:
-        """Deletes what was left behind. Raises PyMongoError."""
-        old = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=KEEP_HOURS)
-        for document in await self._files.find({"uploadDate": {"$lt": old}}, {"_id": 1}).to_list(None):
-            await self.delete(str(document["_id"]))
+        """Deletes what no job needs, such as what had come half when its process was killed. Raises PyMongoError."""
+        old = ObjectId.from_datetime(datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=KEEP_S))
+        found = await self._chunks.distinct("files_id", {"files_id": {"$lt": old}})
+        needed = set(await self._jobs.distinct("task.upload.id", {"running": True}))
+        for id in {str(id) for id in found} - needed:
+            await self.delete(id)
 
 
 class Writing:
@@ -76,6 +81,6 @@ class Writing:
         return Upload(str(self._stream._id), self.size, self._hash.hexdigest())
 
     async def abort(self) -> None:
-        """Raises PyMongoError."""
+        """Leaves nothing of it. Raises PyMongoError."""
         if self._stream is not None:
             await self._stream.abort()

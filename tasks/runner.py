@@ -1,7 +1,7 @@
 """Runs tasks, one asyncio task each; goes on with those whose process has died.
 
-Who runs a job holds a lease on it (store/leases.py). Items are stored before the state says that they are there, and an item
-has the same index whoever stores it, so two processes that both believe in the lease do no harm.
+Who runs a job holds a lease on it (store/leases.py). Items are stored before the state says that they are there, and of two
+processes that both believe in the lease one notices before it does harm (output.py).
 """
 
 import asyncio
@@ -9,30 +9,33 @@ import contextlib
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 import msgspec
-from pymongo.errors import PyMongoError
+from pymongo.errors import ExecutionTimeout, PyMongoError
 
 from protocol.codes import ProtocolError, Unavailable
 from protocol.progress import MAX_RESULT_BYTES, TaskChange
-from store.items import BATCH_ITEMS, Items
+from store.items import Items
 from store.jobs import Jobs, Made
 from store.leases import LEASE_S, Leases
 from store.records import Records
 from store.tasks import end
 from store.uploads import Uploads
-from tasks.registry import TASKS, Item, Run, Task, TaskError
+from tasks.output import Output, Overtaken
+from tasks.registry import TASKS, Run, TaskError
 
-FLUSH_EVERY_S = 0.2
-"""An item is shown at once if the last one is so long ago; else with those that come meanwhile."""
-BATCH_BYTES = 1024 * 1024
 LOOK_EVERY_S = 0.5
 """How often a running task learns of a cancel, at least."""
 SWEEP_S = 2.0
 SWEEP_UPLOADS_S = 3600.0
 SIGN_OF_LIFE_S = 10.0
+CLOSE_S = 2.0
+"""For giving the leases back, so that the next process goes on at once."""
 MAX_RUNNING = 64
 MAX_OF_USER = 4
+MAX_CLAIMS = 25
+"""A job that was begun so often and has not ended brings down who works on it."""
 
 logger = logging.getLogger("anywire.tasks")
 _encode = msgspec.json.Encoder().encode
@@ -45,8 +48,10 @@ class Runner:
         self._leases = leases
         self._records = records
         self._uploads = uploads
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._held: dict[str, asyncio.Task[None]] = {}
+        self._work: dict[str, asyncio.Task[None]] = {}
         self._of_user: Counter[str] = Counter()
+        """What runs, and what is about to."""
         self._sweeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -54,42 +59,53 @@ class Runner:
 
     async def close(self) -> None:
         """Leaves what runs to the next process."""
-        for task in [self._sweeper, *self._running.values()]:
-            if task is not None:
-                await end(task)
+        if self._sweeper is not None:
+            await end(self._sweeper)
+        await asyncio.gather(*map(end, self._work.values()))
+        if self._held:
+            await asyncio.wait(self._held.values(), timeout=CLOSE_S)
+        await asyncio.gather(*map(end, self._held.values()))
 
-    def check_room(self, user: str) -> None:
-        """Raises ProtocolError too-many-tasks."""
-        if len(self._running) >= MAX_RUNNING or self._of_user[user] >= MAX_OF_USER:
+    @contextlib.contextmanager
+    def room(self, user: str) -> Iterator[None]:
+        """Keeps a place for one more task of *user*, who is to run it meanwhile. Raises ProtocolError too-many-tasks."""
+        if self._of_user.total() >= MAX_RUNNING or self._of_user[user] >= MAX_OF_USER:
             raise ProtocolError("too-many-tasks", retry_after_s=5)
+        self._of_user[user] += 1
+        try:
+            yield
+        finally:
+            self._of_user -= Counter([user])
 
     def run(self, made: Made) -> None:
         """Begins to work on the job, unless somebody does."""
-        if made.id not in self._running:
+        if made.id not in self._held:
             self._of_user[made.user["id"]] += 1
-            task = self._running[made.id] = asyncio.ensure_future(self._hold(made))
-            task.add_done_callback(lambda _: self._done(made))
+            self._held[made.id] = asyncio.ensure_future(self._hold(made))
+            self._held[made.id].add_done_callback(lambda _: self._done(made))
 
     def _done(self, made: Made) -> None:
-        del self._running[made.id]
+        del self._held[made.id]
         self._of_user -= Counter([made.user["id"]])
 
     async def _hold(self, made: Made) -> None:
         """Works on the job for as long as the lease is ours and the job runs."""
-        if not await self._leases.claim(made.id):
+        try:
+            claims = await self._leases.claim(made.id)
+        except PyMongoError as error:
+            logger.info("task %s waits: %s", made.id, type(error).__name__)
             return
-        work = asyncio.ensure_future(self._work(made))
+        if not claims:
+            return
+        work = self._work[made.id] = asyncio.ensure_future(self._do(made, claims))
         try:
             await self._watch(made.id, work)
         except (PyMongoError, Unavailable, ProtocolError) as error:
-            logger.warning("task %s is left: %s", made.id, error)
-        else:
-            if made.task is not None and made.task["upload"] and (await self._jobs.get(made.id)).job.is_final:
-                await self._uploads.delete(made.task["upload"]["id"])
+            logger.warning("task %s is left: %s", made.id, type(error).__name__)
         finally:
             await end(work)
-            with contextlib.suppress(PyMongoError):
-                await self._leases.release(made.id)
+            del self._work[made.id]
+            await self._leave(made)
 
     async def _watch(self, id: str, work: "asyncio.Task[None]") -> None:
         """Until the work is done, was cancelled, or is somebody else's."""
@@ -97,53 +113,68 @@ class Runner:
         while not work.done():
             await asyncio.wait([work], timeout=LOOK_EVERY_S)
             now_s = time.monotonic()
-            if (await self._jobs.get(id)).job.is_final:
+            if work.done() or (await self._jobs.get(id)).job.is_final:
                 return
             if now_s - renewed_s > LEASE_S / 4:
                 renewed_s = now_s
                 if not await self._leases.renew(id):
+                    logger.warning("task %s is somebody else's by now", id)
                     return
             if now_s - told_s > SIGN_OF_LIFE_S:
                 told_s = now_s
                 await self._jobs.update(id, TaskChange())
 
-    async def _work(self, made: Made) -> None:
+    async def _leave(self, made: Made) -> None:
+        """Best effort: a lease ends by itself, and what is uploaded is swept."""
         assert made.task is not None
-        task = TASKS.get(made.task["name"])
         try:
-            await self._run(made, task)
+            if made.task["upload"] and (await self._jobs.get(made.id)).job.is_final:
+                await self._uploads.delete(made.task["upload"]["id"])
+            await self._leases.release(made.id)
+        except (PyMongoError, Unavailable, ProtocolError) as error:
+            logger.info("task %s leaves something behind: %s", made.id, type(error).__name__)
+
+    async def _do(self, made: Made, claims: int) -> None:
+        try:
+            if claims > MAX_CLAIMS:
+                raise TaskError("interrupted", f"The task was interrupted {MAX_CLAIMS} times.")
+            await self._run(made)
         except TaskError as error:
             await self._fail(made.id, error.message, error.code)
-        except TimeoutError:
+        except (TimeoutError, ExecutionTimeout):
             await self._fail(made.id, "The task took too long.", "timed-out")
-        except (Unavailable, PyMongoError) as error:
-            logger.warning("task %s is interrupted: %s", made.id, type(error).__name__)
-            return  # whoever finds the lease free goes on
-        except ProtocolError as error:
-            if error.code != "job-ended":
-                raise
-        except Exception:
+        except (Unavailable, PyMongoError, Overtaken) as error:
+            logger.warning("task %s is interrupted: %s", made.id, type(error).__name__)  # whoever finds the lease free goes on
+        except Exception as error:  # noqa: BLE001 - a task's fault ends that task alone
+            if isinstance(error, ProtocolError) and error.code == "job-ended":
+                return  # it was cancelled
             logger.exception("task %s broke down", made.id)
             await self._fail(made.id, "The task broke down; the fault was logged.", "internal")
 
-    async def _run(self, made: Made, task: Task | None) -> None:
+    async def _run(self, made: Made) -> None:
         assert made.task is not None
+        task = TASKS.get(made.task["name"])
         if task is None:
             raise TaskError("not-found", f"This server has no task {made.task['name']}.")
         stored, failed = await self._items.count(made.id), await self._items.failed(made.id)
         given = msgspec.json.decode(made.task["input"])
         run = Run(made.id, made.user["id"], given, made.task.get("upload"), stored, failed, self._records, self._uploads)
-        output = _Output(self._jobs, self._items, run)
-        async with asyncio.timeout(task.timeout_s), contextlib.aclosing(task.run(run)) as items, output:
+        output = Output(self._jobs, self._items, run)
+        async with output, asyncio.timeout(task.timeout_s), contextlib.aclosing(task.run(run)) as items:
             async for item in items:
                 await output.add(item)
         if len(_encode(run.result)) > MAX_RESULT_BYTES:
             raise TaskError("too-large", f"The result takes more than {MAX_RESULT_BYTES} bytes.")
-        await self._jobs.update(made.id, TaskChange(state="done", done=output.count, items=output.count, result=run.result))
+        count = output.count
+        await self._jobs.update(made.id, TaskChange(state="done", done=count, items=count, result=run.result, **output.total))
 
     async def _fail(self, id: str, message: str, code: str) -> None:
-        with contextlib.suppress(ProtocolError):  # it has ended otherwise meanwhile
+        try:
             await self._jobs.update(id, TaskChange(state="failed", note=message, result={"error": {"code": code, "message": message}}))
+        except ProtocolError:
+            pass  # it has ended otherwise meanwhile
+        except Unavailable:
+            logger.warning("task %s has failed, which can't be said now: it is tried again", id)
 
     async def _sweep(self) -> None:
         swept_s = float("-inf")
@@ -153,73 +184,17 @@ class Runner:
                     swept_s = time.monotonic()
                     await self._uploads.sweep()
                 for id in await self._leases.free():
-                    if len(self._running) < MAX_RUNNING:
-                        self.run(await self._jobs.made(id))
-            except (PyMongoError, Unavailable, ProtocolError) as error:
+                    await self._take_up(id)
+            except PyMongoError as error:
                 logger.info("can't look for interrupted tasks: %s", type(error).__name__)
-            except Exception:
+            except Exception:  # noqa: BLE001 - one fault must not leave all interrupted tasks lying
                 logger.exception("can't look for interrupted tasks")
             await asyncio.sleep(SWEEP_S)
 
-
-class _Output:
-    """Stores what a task yields, in batches, and tells its job."""
-
-    def __init__(self, jobs: Jobs, items: Items, run: Run):
-        self._jobs = jobs
-        self._items = items
-        self._run = run
-        self.count = run.skip
-        """Items so far; those in the buffer are not stored yet."""
-        self._buffer: list[bytes] = []
-        self._bytes = 0
-        self._failed = 0
-        self._flushed_s = float("-inf")
-        self._lock = asyncio.Lock()
-        self._timer: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> None:
-        self._timer = asyncio.ensure_future(self._flush_regularly())
-
-    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
-        assert self._timer is not None
-        await end(self._timer)
-        if error is None:
-            await self._flush()
-
-    async def add(self, item: Item) -> None:
-        is_ok = item.get("ok", True) is not False
-        self._buffer.append(_encode({"type": "item", "index": self.count, "ok": is_ok, **item}))
-        self._bytes += len(self._buffer[-1])
-        self._failed += not is_ok
-        self._run.failed += not is_ok
-        self.count += 1
-        if len(self._buffer) >= BATCH_ITEMS or self._bytes >= BATCH_BYTES or time.monotonic() - self._flushed_s >= FLUSH_EVERY_S:
-            await self._flush()
-
-    async def _flush_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_EVERY_S)
-            if self._buffer:
-                try:
-                    await self._flush()
-                except (ProtocolError, Unavailable, PyMongoError) as error:
-                    logger.info("items of %s wait: %s", self._run.job, type(error).__name__)
-
-    async def _flush(self) -> None:
-        async with self._lock:
-            self._flushed_s = time.monotonic()
-            if not self._buffer:
-                return
-            buffer, failed = self._buffer, self._failed
-            self._buffer, self._failed, self._bytes = [], 0, 0
-            first = self.count - len(buffer)
-            try:
-                await self._items.append(self._run.job, first, buffer, failed)
-            except PyMongoError:
-                self._buffer, self._failed = buffer + self._buffer, failed + self._failed
-                self._bytes = sum(map(len, self._buffer))
-                raise
-            stored = first + len(buffer)
-        total = {} if self._run.total is None else {"total": self._run.total}
-        await self._jobs.update(self._run.job, TaskChange(done=stored, items=stored, **total))
+    async def _take_up(self, id: str) -> None:
+        if len(self._held) >= MAX_RUNNING:
+            return  # next time, or by another process
+        try:
+            self.run(await self._jobs.made(id))
+        except (Unavailable, ProtocolError) as error:
+            logger.info("can't take up task %s: %s", id, type(error).__name__)

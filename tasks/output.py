@@ -1,0 +1,116 @@
+"""What a task yields, on its way to everybody who follows it: stored in batches, then counted by its job's state.
+
+Invariant: the stored batches of a job follow each other without a hole or an overlap, whoever stores them. Each begins where
+the writer knows that the one before it ends, no two can begin at the same index, and who finds that another's stands
+there in place of his own stops (Overtaken).
+"""
+
+import asyncio
+import logging
+import time
+from typing import NamedTuple
+
+import msgspec
+from pymongo.errors import PyMongoError
+
+from protocol.codes import ProtocolError, Unavailable
+from protocol.progress import TaskChange
+from store.items import BATCH_ITEMS, Items
+from store.jobs import Jobs
+from store.tasks import end
+from tasks.registry import Item, Run, TaskError
+
+FLUSH_EVERY_S = 0.2
+"""An item is shown at once if the last one is so long ago; else with those that come meanwhile."""
+BATCH_BYTES = 1024 * 1024
+MAX_ITEM_BYTES = 64 * 1024
+
+logger = logging.getLogger("anywire.tasks")
+_encode = msgspec.json.Encoder().encode
+
+
+class Overtaken(Exception):
+    """Another process works on this job."""
+
+
+class _Batch(NamedTuple):
+    first: int
+    items: list[bytes]
+    failed: int
+
+
+class Output:
+    """Use it as a context; leaving it stores what came, also when the task has failed, but not when it goes on elsewhere."""
+
+    def __init__(self, jobs: Jobs, items: Items, run: Run):
+        self._jobs = jobs
+        self._items = items
+        self._run = run
+        self.count = run.skip
+        """Items so far; those in the buffer are not stored yet."""
+        self._buffer: list[bytes] = []
+        self._bytes = 0
+        self._failed = 0
+        self._batch: _Batch | None = None
+        """What is being stored. After a failure it may be there all the same, so it is tried again as it is."""
+        self._flushed_s = float("-inf")
+        self._told_total = run.total
+        self._lock = asyncio.Lock()
+        self._timer: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        self._timer = asyncio.ensure_future(self._flush_regularly())
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        assert self._timer is not None
+        await end(self._timer)
+        if kind is None or issubclass(kind, Exception) and not issubclass(kind, PyMongoError | Unavailable | ProtocolError | Overtaken):
+            await self._flush()
+            await self._flush()  # where a batch had failed, what came after it
+
+    async def add(self, item: Item) -> None:
+        """Raises TaskError where it is too large, Overtaken, and what storing it raises."""
+        is_ok = item.get("ok", True) is not False
+        head = {"type": "item", "index": self.count, "ok": is_ok}
+        encoded = _encode({**head, **item, **head})
+        if len(encoded) > MAX_ITEM_BYTES:
+            raise TaskError("too-large", f"Item {self.count} takes more than {MAX_ITEM_BYTES} bytes.")
+        self._buffer.append(encoded)
+        self._bytes += len(encoded)
+        self._failed += not is_ok
+        self._run.failed += not is_ok
+        self.count += 1
+        if len(self._buffer) >= BATCH_ITEMS or self._bytes >= BATCH_BYTES or time.monotonic() - self._flushed_s >= FLUSH_EVERY_S:
+            await self._flush()
+
+    @property
+    def total(self) -> dict[str, int]:
+        return {} if self._run.total is None else {"total": self._run.total}
+
+    async def _flush_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            try:
+                await self._flush()
+            except (Overtaken, ProtocolError, Unavailable, PyMongoError) as error:
+                logger.info("items of %s wait: %s", self._run.job, type(error).__name__)
+
+    async def _flush(self) -> None:
+        async with self._lock:
+            self._flushed_s = time.monotonic()
+            if self._batch is None and self._buffer:
+                self._batch = _Batch(self.count - len(self._buffer), self._buffer, self._failed)
+                self._buffer, self._failed, self._bytes = [], 0, 0
+            if self._batch is not None:
+                await self._store(self._batch)
+            elif self._told_total == self._run.total:
+                return
+            self._told_total = self._run.total
+            stored = self.count - len(self._buffer)
+            await self._jobs.update(self._run.job, TaskChange(done=stored, items=stored, **self.total))
+
+    async def _store(self, batch: _Batch) -> None:
+        await self._items.append(self._run.job, *batch)
+        if await self._items.count(self._run.job) != batch.first + len(batch.items):
+            raise Overtaken()
+        self._batch = None
