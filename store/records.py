@@ -7,12 +7,14 @@ d    the record's own fields; their names are never taken for operators
 
 from typing import Any
 
+import pymongo
 from pymongo.errors import BulkWriteError
 
 from store.drivers import settle
 
 MAX_GROUPS = 1000
-REPORT_MS = 60_000
+REPORT_S = 60.0
+"""In place of the few seconds that any other operation may take."""
 _DUPLICATE_KEY = 11000
 
 
@@ -41,7 +43,7 @@ class Records:
 
         With *of* also sum, mean, least and greatest of that field, as far as it holds numbers. Raises PyMongoError.
         """
-        number = {"$convert": {"input": _field(of), "to": "double", "onError": None, "onNull": None}}
+        number = _number(of or "")
         numbers = {
             "sum": {"$sum": number},
             "mean": {"$avg": number},
@@ -54,18 +56,27 @@ class Records:
             {"$sort": {"count": -1, "_id": 1}},
             {"$limit": top},
         ]
-        cursor = await settle(self._records.aggregate(pipeline, maxTimeMS=REPORT_MS, allowDiskUse=True))
-        return [dict(document) async for document in cursor]
+        with pymongo.timeout(REPORT_S):
+            cursor = await settle(self._records.aggregate(pipeline, allowDiskUse=True))
+            return [dict(document) async for document in cursor]
 
     async def count(self, which: dict[str, str]) -> int:
         """Raises PyMongoError."""
-        return int(await self._records.count_documents(which))
+        with pymongo.timeout(REPORT_S):
+            return int(await self._records.count_documents(which))
 
 
 def record_id(job: str, index: int) -> str:
     return f"{job}-{index}"
 
 
-def _field(name: str | None) -> dict[str, Any]:
+def _field(name: str) -> dict[str, Any]:
     """A record's field, whatever it is called; missing ones are null."""
-    return {"$ifNull": [{"$getField": {"field": {"$literal": name or ""}, "input": "$d"}}, None]}
+    return {"$ifNull": [{"$getField": {"field": {"$literal": name}, "input": "$d"}}, None]}
+
+
+def _number(name: str) -> dict[str, Any]:
+    """What a record's field holds as a number, null where it holds none: of a CSV file it is text, and "nan" would make every sum one."""
+    number = {"$convert": {"input": _field(name), "to": "double", "onError": None, "onNull": None}}
+    is_finite = {"$and": [{"$gt": ["$$number", float("-inf")]}, {"$lt": ["$$number", float("inf")]}]}
+    return {"$let": {"vars": {"number": number}, "in": {"$cond": [is_finite, "$$number", None]}}}
