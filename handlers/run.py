@@ -3,10 +3,10 @@
 Whoever leaves, the task goes on; who comes again with the same id, or with the id of its last event, goes on listening.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -14,40 +14,66 @@ from pymongo.errors import PyMongoError
 from tornado.iostream import StreamClosedError
 
 from handlers.base import Base, encode
-from handlers.follow import Left, News, follow
-from handlers.upload import Receiver
-from protocol.codes import ProtocolError, Refusal, Unavailable
+from handlers.follow import Bell, Left, News, all_items, final, follow, last_event, outcome
+from handlers.upload import MAX_FILE_BYTES, Receiver
+from handlers.wire import goaway
+from negotiation.identity import User
+from protocol.codes import ProtocolError, Unavailable
 from protocol.frames import check_id
-from protocol.progress import MAX_TITLE_CHARS, Job, NewJob
+from protocol.progress import MAX_TITLE_CHARS, NewJob
 from store.jobs import Made
 from store.uploads import Upload
-from tasks.registry import TASKS, Task
+from tasks.registry import TASKS
 
-ENDED = "end"
-"""In place of an index: nothing follows."""
 NOT_INPUT = ("id", "stream", "token", "lastEventId", "_")
 """Parameters of a GET that are ours."""
 MAX_INPUT_BYTES = 64 * 1024
+UPLOAD_S = 1800.0
+"""How long a file may take to arrive: at 30 KB/s it does."""
+ANY_BYTES = 1 << 40
+ENDED = "end"
+"""In place of an index in an event's id: nothing follows."""
+AGAIN_MS = 1000
+STILL_HERE = b": still here\n\n"
 
 
 class RunTask(Base):
     takes_forms = False
+    transport = "run"
     receiver: Receiver | None = None
+    bell: Bell | None = None
     gone = False
+    retry_ms: int | None = None
+    """Once who listens was sent away: when to come again."""
 
     async def prepare(self) -> None:
+        task = TASKS.get(self.path_args[0])
+        takes_file = self.request.method == "POST" and task is not None and task.takes_files
+        self.max_body_bytes = MAX_FILE_BYTES if takes_file else MAX_INPUT_BYTES
         await super().prepare()
-        self.task = self._task(self.path_args[0])
+        if self.request.method == "OPTIONS":
+            return
+        if task is None:
+            raise ProtocolError("not-found", f"There is no task {self.path_args[0][:40]}.")
+        self.task = task
+        self.address = self.outside.address
         self.query = self.parameters()
         self.wants_stream = self._wants_stream()
-        if self.request.method == "POST" and self.task.takes_files:
-            self.receiver = Receiver(self.node.uploads, self.request.headers.get("Content-Type", ""))
+        self.id = self.query.get("id", [None])[-1]
+        check_id(self.id)
+        self.node.admit(self.address)
+        if self.request.method == "POST":
+            await self._check_may_start()
+        if takes_file:
+            self.receiver = Receiver(self.node.uploads, self.request.headers.get("Content-Type", ""), lambda: self.node.log.refusing)
+            self.request.connection.set_body_timeout(UPLOAD_S)
+            self.request.connection.set_max_body_size(ANY_BYTES)  # or Tornado ends a longer one without a word
 
     async def data_received(self, chunk: bytes) -> None:
-        if self.receiver is not None:
-            await self.receiver.take(chunk)
-        else:
+        if self.receiver is None:
             super().data_received(chunk)
+            return
+        await self.receiver.take(chunk)
 
     async def get(self, name: str) -> None:
         if not self.task.is_safe:
@@ -56,50 +82,61 @@ class RunTask(Base):
         if last:
             await self._resume(last)
             return
+        await self._check_may_start()
         given = {key: values[-1] for key, values in self.query.items() if key not in NOT_INPUT}
-        await self._answer(await self._begin(self._checked(given)))
+        await self._answer(await self._begin(self._checked(given)), -1)
 
     async def post(self, name: str) -> None:
         if self.receiver is None:
-            await self._answer(await self._begin(self._checked(self._input())))
+            await self._answer(await self._begin(self._checked(self._input())), -1)
             return
         upload = await self.receiver.close()
-        about = {"id": upload.id, "format": self.receiver.format, "size": upload.size}
+        format = self.receiver.format
+        title = "".join(c for c in self.receiver.name if c.isprintable())[:MAX_TITLE_CHARS].strip()
+        about = {"id": upload.id, "format": format, "size": upload.size}
         try:
-            made = await self._begin(upload.digest.encode(), self.receiver.name[:MAX_TITLE_CHARS].strip(), about)
-        except Refusal:
+            made = await self._begin(f"{format}:{upload.digest}".encode(), title, about)
+        except ProtocolError:  # after an Unavailable it may be needed all the same
             await self._forget(upload)
             raise
         if made.task is not None and made.task["upload"]["id"] != upload.id:  # it was here before
             await self._forget(upload)
-        await self._answer(made)
+        await self._answer(made, -1)
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
         self.gone = True
+        if self.bell is not None:
+            self.bell.stop()
+        if self.receiver is not None:
+            asyncio.ensure_future(self.receiver.abort())
+
+    # among the connections of a node
+
+    def goaway(self, retry_ms: int) -> None:
+        self.retry_ms = retry_ms
+        if self.bell is not None:
+            self.bell.stop()
+
+    def signal(self, payload: bytes) -> None:
+        """Nothing of the kind comes here."""
+
+    def rename(self, user: User) -> None:
+        """Nor does this."""
 
     # starting
 
-    @staticmethod
-    def _task(name: str) -> Task:
-        if name not in TASKS:
-            raise ProtocolError("not-found", f"There is no task {name[:40]}.")
-        return TASKS[name]
-
     def _input(self) -> dict[str, Any]:
-        if self.request.headers.get("Content-Type") is None and not self._body:
+        if self.request.headers.get("Content-Type") is None and not self._body_bytes:
             return {}
-        body = self.body()
-        if len(body) > MAX_INPUT_BYTES:
-            raise ProtocolError("too-large", f"The input of a task takes at most {MAX_INPUT_BYTES} bytes.")
         try:
-            return msgspec.json.decode(body or b"{}", type=dict)
+            return msgspec.json.decode(self.body() or b"{}", type=dict)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ProtocolError("bad-json", "The input of a task is a JSON object.") from error
 
     def _checked(self, given: dict[str, Any]) -> bytes:
         self.task.check(given)
-        return encode(given)
+        return msgspec.json.encode(given, order="sorted")
 
     async def _forget(self, upload: Upload) -> None:
         with contextlib.suppress(PyMongoError):  # it is swept out later
@@ -111,28 +148,17 @@ class RunTask(Base):
             raise ProtocolError("bad-request", "stream is true, or not there.", field="stream")
         return wanted is not None
 
-    async def _begin(self, given: bytes, title: str = "", upload: dict | None = None) -> Made:
-        """The job of this call: a new one, or the one that was begun with the same id. Raises Refusal."""
-        if self.node.draining:
-            raise Unavailable(code="draining")
-        id = self.query.get("id", [None])[-1]
-        check_id(id)
-        job = self.node.identity.unguessable(f"run-{self.task.name}", self.user, id)
-        asked = {
-            "name": self.task.name,
-            "digest": hashlib.sha256(given).hexdigest(),
-            "input": b"{}" if upload is not None else given,
-            "upload": upload,
-        }
-        if id is None or not await self._exists(job):
-            self.node.runner.check_room(self.user.id)
+    async def _check_may_start(self) -> None:
+        """Before its body is there, which may be long. Raises ProtocolError, Unavailable."""
+        if self.node.log.refusing is not None:
+            raise Unavailable(self.node.log.refusing, retry_after_s=5)
+        self.job = self.node.identity.unguessable(f"run-{self.task.name}", self.user, self.id)
+        self.is_new = self.id is None or not await self._exists(self.job)
+        if self.is_new:
+            with self.node.runner.room(self.user.id):
+                pass
             if not self.user.backend:
                 self.node.starts.take(self.user.id)
-        new = NewJob(title=title or self.task.title, unit=self.task.unit)
-        made, shown, _ = await self.node.jobs.create(job, self.user.public(), new, asked)
-        if not shown.job.is_final:
-            self.node.runner.run(made)
-        return made
 
     async def _exists(self, job: str) -> bool:
         try:
@@ -141,92 +167,100 @@ class RunTask(Base):
             return False
         return True
 
+    async def _begin(self, given: bytes, title: str = "", upload: dict[str, Any] | None = None) -> Made:
+        """The job of this call: a new one, or the one that was begun with the same id. Raises ProtocolError, Unavailable."""
+        if self.node.draining:
+            raise Unavailable(code="draining")
+        asked = {
+            "name": self.task.name,
+            "digest": hashlib.sha256(given).hexdigest(),
+            "input": b"{}" if upload is not None else given,
+            "upload": upload,
+        }
+        new = NewJob(title=title or self.task.title, unit=self.task.unit)
+        with self.node.runner.room(self.user.id) if self.is_new else contextlib.nullcontext():
+            made, shown, _ = await self.node.jobs.create(self.job, self.user.public(), new, asked)
+            if not shown.job.is_final:
+                self.node.runner.run(made)
+        return made
+
     # answering
 
     async def _resume(self, last: str) -> None:
         job, _, index = last.rpartition(".")
         if re.fullmatch(r"-1|[0-9]{1,9}", index) and self.wants_stream:
-            try:
+            with contextlib.suppress(ProtocolError):  # it is no longer kept, or never was
                 made = await self.node.jobs.made(job)
-            except ProtocolError:
-                pass
-            else:
-                await self._stream(made, int(index))
-                return
+                if made.task is not None and made.task["name"] == self.task.name:
+                    await self._answer(made, int(index))
+                    return
         self.set_status(204)  # which is what stops an EventSource
 
-    async def _answer(self, made: Made) -> None:
-        await (self._stream(made, -1) if self.wants_stream else self._whole(made))
+    async def _answer(self, made: Made, after: int) -> None:
+        self.bell = Bell(self.node.hub.epoch)
+        self.node.enter(self)
+        try:
+            await (self._stream(made, after, self.bell) if self.wants_stream else self._whole(made, self.bell))
+        except StreamClosedError:
+            pass  # who listened has left; the task goes on
+        finally:
+            self.node.leave(self)
 
-    async def _stream(self, made: Made, after: int) -> None:
+    async def _stream(self, made: Made, after: int, bell: Bell) -> None:
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("Cache-Control", "no-cache, no-transform")
         self.set_header("X-Accel-Buffering", "no")
         opening = {"type": "job", "id": made.id, "channel": f"job:{made.id}"}
         if made.user["id"] == self.user.id:
             opening["key"] = made.key
-        index = after
-        self._event(encode(opening), f"{made.id}.{index}")
+        self._event(encode(opening), f"{made.id}.{after}")
         try:
             await self.flush()
-            async for news in self._news(made.id, after):
-                for item in news.items:
-                    index += 1
-                    self._event(item, f"{made.id}.{index}")
-                if news.state is not None:
-                    self._event(news.state)
-                if news.job is not None and news.job.is_final:
-                    self._event(_last_event(news.job), f"{made.id}.{ENDED}")
-                if not news.items and news.state is None:
-                    self.write(b": still here\n\n")
-                await self.flush()
-        except (Left, Unavailable, StreamClosedError):
-            return  # it ends without an end, so its reader comes again
+            async with contextlib.aclosing(follow(self.node, made.id, after, self.node.settings.heartbeat_s, bell)) as all_news:
+                async for news in all_news:
+                    self._tell(news, made.id)
+                    await self.flush()
+                    if news.job is not None and news.job.is_final:
+                        return
+        except (Left, Unavailable, ProtocolError):
+            pass
+        if not self.gone:
+            retry_ms = AGAIN_MS if self.retry_ms is None else self.retry_ms
+            self.write(b"retry: %d\n" % retry_ms)
+            self._event(goaway(retry_ms))
 
-    async def _whole(self, made: Made) -> None:
+    def _tell(self, news: News, id: str) -> None:
+        for index, item in enumerate(news.items, news.last + 1 - len(news.items)):
+            self._event(item, f"{id}.{index}")
+        if news.state is not None:
+            self._event(news.state)
+        if news.job is not None and news.job.is_final:
+            self._event(last_event(news.job), f"{id}.{ENDED}")
+        if not news.items and news.state is None:
+            self.write(STILL_HERE)
+
+    async def _whole(self, made: Made, bell: Bell) -> None:
+        job = await final(self.node, made.id, self.node.settings.heartbeat_s, bell)
+        if self.gone:
+            return
+        if job is None:
+            raise Unavailable(code="draining", retry_after_s=(self.retry_ms or AGAIN_MS) / 1000)
         self.set_header("Content-Type", "application/json")
-        job, after = None, -1
-        async for news in self._news(made.id, -1):
-            after += len(news.items)
-            job = news.job or job
-        assert job is not None
         self.write(b'{"job":' + encode(job) + b',"items":[')
-        count, comma = after + 1, b""
-        after = -1
-        while after + 1 < count:
-            page = await self.node.items.page(made.id, after, 1000, 512 * 1024)
-            if not page.items:
-                break
-            self.write(comma + b",".join(page.items))
-            await self.flush()
-            after += len(page.items)
-            comma = b","
-        self.write(b"]," + encode(_outcome(job))[1:])
-
-    async def _news(self, id: str, after: int) -> AsyncIterator[News]:
-        async for news in follow(self.node, id, after, self.node.settings.heartbeat_s):
-            if self.gone:
-                return
-            yield news
+        comma = b""
+        try:
+            async for page in all_items(self.node, made.id, (job.items or 0) - 1):
+                self.write(comma + b",".join(page.items))
+                await self.flush()
+                comma = b","
+        except Unavailable:
+            if not self._headers_written:
+                raise
+            self.request.connection.close()  # the answer is cut where anybody sees it
+            return
+        self.write(b"]," + encode(outcome(job))[1:])
 
     def _event(self, payload: bytes, id: str = "") -> None:
         if id:
             self.write(b"id: " + id.encode() + b"\n")
         self.write(b"data: " + payload + b"\n\n")
-
-
-def _outcome(job: Job) -> dict[str, object]:
-    if job.state == "done":
-        return {"result": job.result}
-    if job.state == "failed" and isinstance(job.result, dict) and "error" in job.result:
-        return {"error": job.result["error"]}
-    return {"error": {"code": job.state, "message": job.note or f"The task was {job.state}."}}
-
-
-def _last_event(job: Job) -> bytes:
-    outcome = _outcome(job)
-    if "error" not in outcome:
-        return encode({"type": "end", **outcome})
-    error = outcome["error"]
-    assert isinstance(error, dict)
-    return encode({"type": "error", **error})

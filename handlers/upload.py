@@ -1,45 +1,45 @@
 """A file on its way in: it goes to the store as it arrives, and never lies whole in memory."""
 
+import asyncio
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from pymongo.errors import PyMongoError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from protocol.codes import ProtocolError, Refusal, Unavailable
-from protocol.frames import parse_body
 from store.uploads import Upload, Uploads
+from tasks.json_rows import elements
+from tasks.registry import TaskError
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
 FIELD = "file"
-FORMATS = {"text/csv": "csv", "application/json": "json"}
-
-
+FORMATS = {b"text/csv": "csv", b"application/json": "json"}
+UTF8 = (b"utf-8", b"utf8", b"us-ascii")
 LOOKED_AT_BYTES = 1024 * 1024
-
-
-class _Records(msgspec.Struct):
-    records: list[msgspec.Raw]
+"""JSON that is no longer is looked at before it becomes a job."""
 
 
 class Receiver:
     """The body of one request: a file as it is, or the field `file` of a form (RFC 7578)."""
 
-    def __init__(self, uploads: Uploads, content_type: str):
-        """Raises ProtocolError bad-media-type."""
+    def __init__(self, uploads: Uploads, content_type: str, refusing: Callable[[], str | None]):
+        """*refusing* says why nothing can be stored now. Raises ProtocolError bad-media-type, bad-request."""
         kind, options = parse_options_header(content_type)
-        self.format = FORMATS.get(kind.decode("latin-1").lower(), "")
+        self.format = FORMATS.get(kind, "")
         self.name = ""
+        self._refusing = refusing
         self._begun = b""
-        """A JSON body that is small enough to be looked at before it becomes a job."""
         self._file = uploads.open()
-        self._form: _Form | None = None
+        self._form: Form | None = None
         self._refusal: Refusal | None = None
-        if kind.lower() == b"multipart/form-data" and options.get(b"boundary"):
-            self._form = _Form(options[b"boundary"])
-        elif not self.format:
-            raise ProtocolError("bad-media-type", "Send text/csv, application/json, or a form with the field file.")
+        self._is_over = False
+        if kind == b"multipart/form-data":
+            self._form = Form(options.get(b"boundary", b""))
+        elif not self.format or options.get(b"charset", UTF8[0]).lower() not in UTF8:
+            raise ProtocolError("bad-media-type", "Send text/csv or application/json, in UTF-8, or a form with the field file.")
 
     async def take(self, data: bytes) -> None:
         """Errors are kept for `close`, since the sender gets no answer before it has sent everything."""
@@ -50,47 +50,64 @@ class Receiver:
                 data = self._form.feed(data)
             if self._file.size + len(data) > MAX_FILE_BYTES:
                 raise ProtocolError("too-large", f"A file takes at most {MAX_FILE_BYTES} bytes.")
+            if (full := self._refusing()) is not None:
+                raise Unavailable(full, retry_after_s=5)
             if data:
                 await self._file.write(data)
-            if self._form is None and self._file.size <= LOOKED_AT_BYTES:
+            if self._file.size <= LOOKED_AT_BYTES:
                 self._begun += data
-        except FormParserError as error:
-            self._refusal = ProtocolError("bad-request", f"The form can't be read: {error}")
         except PyMongoError:
             self._refusal = Unavailable()
         except Refusal as error:
             self._refusal = error
 
     async def close(self) -> Upload:
-        """Raises ProtocolError, Unavailable; then nothing is kept."""
-        if self._form is not None and self._refusal is None:
-            self.name, self.format = self._form.name, self._form.format
-            if not self._form.is_whole:
-                self._refusal = ProtocolError("bad-request", f"The form has no field {FIELD} with a file, or was cut.", field=FIELD)
-        if self._refusal is None and self._file.size == 0:
-            self._refusal = ProtocolError("bad-request", "The file is empty.", field=FIELD)
-        if self._refusal is None and self._form is None and self.format == "json" and len(self._begun) == self._file.size:
-            try:
-                parse_body(self._begun, _Records)
-            except ProtocolError as error:
-                self._refusal = error
+        """What came. Raises ProtocolError, Unavailable; then nothing is kept."""
         try:
-            if self._refusal is not None:
-                await self._file.abort()
-                raise self._refusal
+            if self._form is not None and self._refusal is None:
+                self.name, self.format = self._form.name, self._form.format
+                self._form.check()
+            await self._check()
+            self._is_over = True
             return await self._file.close()
         except PyMongoError as error:
             raise Unavailable() from error
+        finally:
+            await self.abort()
+
+    async def abort(self) -> None:
+        """Keeps nothing, unless it was closed well."""
+        if not self._is_over:
+            self._is_over = True
+            with contextlib.suppress(PyMongoError):  # it is swept out later
+                await self._file.abort()
+
+    async def _check(self) -> None:
+        if self._refusal is not None:
+            raise self._refusal
+        if self._file.size == 0:
+            raise ProtocolError("bad-request", "The file is empty.", field=FIELD)
+        if self.format == "json" and len(self._begun) == self._file.size:
+            try:
+                await asyncio.to_thread(_look_at, self._begun)
+            except TaskError as error:
+                raise ProtocolError("bad-json", error.message) from error
 
 
-class _Form:
-    """Picks the content of one field out of a form."""
+def _look_at(text: bytes) -> None:
+    """Raises TaskError where there is no list of records, or no end to it."""
+    for _ in elements(text):
+        pass
+
+
+class Form:
+    """Picks the content of one field out of a form; other fields don't matter."""
 
     def __init__(self, boundary: bytes):
+        """Raises ProtocolError."""
         self.name = ""
         self.format = "csv"
-        self.is_whole = False
-        self._is_file = False
+        self._has_file = self._is_file = self._is_whole = False
         self._headers: dict[str, bytes] = {}
         self._field = self._value = b""
         self._data: list[bytes] = []
@@ -101,15 +118,30 @@ class _Form:
             "on_header_end": self._on_header,
             "on_headers_finished": self._on_headers,
             "on_part_data": self._on_data,
-            "on_part_end": self._on_part_end,
+            "on_end": self._on_end,
         }
-        self._parser = MultipartParser(boundary, callbacks)
+        if not boundary:
+            raise ProtocolError("bad-request", "The Content-Type of a form names its boundary.")
+        try:
+            self._parser = MultipartParser(boundary, callbacks)
+        except FormParserError as error:
+            raise ProtocolError("bad-request", f"The form can't be read: {error}") from error
 
     def feed(self, data: bytes) -> bytes:
-        """What of *data* is the file's. Raises FormParserError."""
+        """What of *data* is the file's. Raises ProtocolError."""
         self._data.clear()
-        self._parser.write(data)
+        try:
+            self._parser.write(data)
+        except FormParserError as error:
+            raise ProtocolError("bad-request", f"The form can't be read: {error}") from error
         return b"".join(self._data)
+
+    def check(self) -> None:
+        """Raises ProtocolError unless it was there, whole."""
+        if not self._is_whole:
+            raise ProtocolError("bad-request", "The form is cut: its last boundary is missing.")
+        if not self._has_file:
+            raise ProtocolError("bad-request", f"The form has no field {FIELD}.", field=FIELD)
 
     def _on_field(self, data: bytes, start: int, end: int) -> None:
         self._field += data[start:end]
@@ -123,16 +155,19 @@ class _Form:
 
     def _on_headers(self) -> None:
         _, options = parse_options_header(self._headers.get("content-disposition", b""))
-        self._is_file = options.get(b"name") == FIELD.encode() and not self.is_whole
-        if self._is_file:
-            self.name = options.get(b"filename", b"").decode("utf-8", "replace")
-            kind = self._headers.get("content-type", b"").partition(b";")[0].strip().lower()
-            self.format = "json" if kind == b"application/json" or self.name.lower().endswith(".json") else "csv"
+        self._is_file = options.get(b"name") == FIELD.encode()
+        if not self._is_file:
+            return
+        if self._has_file:
+            raise ProtocolError("bad-request", f"The form has {FIELD} more than once: send one file at a time.", field=FIELD)
+        self._has_file = True
+        self.name = options.get(b"filename", b"").decode("utf-8", "replace")
+        kind, _ = parse_options_header(self._headers.get("content-type", b""))
+        self.format = "json" if kind == b"application/json" or self.name.lower().endswith(".json") else "csv"
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
             self._data.append(data[start:end])
 
-    def _on_part_end(self) -> None:
-        self.is_whole = self.is_whole or self._is_file
-        self._is_file = False
+    def _on_end(self) -> None:
+        self._is_whole = True
