@@ -18,6 +18,8 @@ WINDOW_BYTES = 4 * 1024 * 1024
 """Of one channel: some thousands of chat lines, or 60 of the largest messages."""
 STATE_EVERY_S = 0.05
 """A channel of states is delivered at most so often; what comes in between is skipped, never the last."""
+TIMER_S = 0.001
+"""So much early may a timer be."""
 IDLE_CHANNELS = 20_000
 """Channels that nobody follows, but whose head is remembered: some 10 MB."""
 
@@ -68,7 +70,9 @@ class Hub:
         log = self._logs.get(channel)
         if log is None:
             return None
-        return log.held or (log.messages[-1] if log.messages else None)
+        if log.held is not None and log.held.offset > (log.head or 0):
+            return log.held
+        return log.messages[-1] if log.messages else None
 
     def followed(self) -> list[str]:
         """The channels that somebody follows."""
@@ -106,9 +110,19 @@ class Hub:
 
     def _hold(self, log: ChannelLog, state: Message) -> None:
         if log.held is None:
-            self._later(STATE_EVERY_S - (self._clock() - log.delivered_s), lambda: self._release(log))
+            self._later(self._wait_s(log), lambda: self._show(log))
         if log.held is None or state.offset > log.held.offset:
             log.held = state
+
+    def _wait_s(self, log: ChannelLog) -> float:
+        return STATE_EVERY_S - (self._clock() - log.delivered_s)
+
+    def _show(self, log: ChannelLog) -> None:
+        """It is time for what is held; or not yet, since another state overtook it while the loop was busy."""
+        if log.held is not None and (wait_s := self._wait_s(log)) > TIMER_S:
+            self._later(wait_s, lambda: self._show(log))
+        else:
+            self._release(log)
 
     def _release(self, log: ChannelLog) -> None:
         state, log.held = log.held, None

@@ -100,6 +100,31 @@ def test_a_restart_brings_the_newest_1000():
     assert restart(3, 0) == Resolution(0, False)
 
 
+@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [
+        (Next(), (8, True)),
+        (Last(1), (8, True)),
+        (Last(50), (8, True)),
+        (Oldest(), (8, True)),
+        (Position(EPOCH, 9), (9, True)),
+        (Position(EPOCH, 8), (8, True)),
+        (Position(EPOCH, 0), (0, True)),
+        (Position("other", 9), (8, False)),
+        (Position("other", 99), (8, False)),
+        (Position(EPOCH, 10), None),
+    ],
+)
+def test_of_states_the_current_one_comes_first_whatever_the_start(start, found, held):
+    log = ChannelLog("job:a", EPOCH)
+    log.begin(9, [Message(9, b"{}", is_state=True)])
+    if not held:
+        log.trim(0)  # memory needs no message for that
+    assert resolve(start, EPOCH, log) == found
+    assert resolve(start, EPOCH, log, Bounds(9, 8)) == (found or (8, True))
+
+
 def test_anything_else_is_a_fault_of_ours():
     with pytest.raises(AssertionError):
         resolve("0", EPOCH, log_of(1, 0))
