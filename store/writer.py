@@ -247,8 +247,8 @@ class Writer:
         for i, pending in enumerate(pendings):
             pending.attempts += (tag,)
             position = Position(epoch, first + i)
-            kind = "state" if pending.is_state else "message"
-            messages.append(encode_message(kind, channel, position, id=pending.id, time=now, user=pending.user, data=pending.data))
+            about = {"id": pending.id, "time": now, "user": pending.user, "data": pending.data}
+            messages.append(encode_message("state" if pending.is_state else "message", channel, position, **about))
         keys = [id_hash(epoch, *p.key) for p in pendings if p.key is not None]
         return _Attempt(channel, pendings, messages, chunk_document(channel, epoch, messages, keys, now, tag, self._process))
 

@@ -68,7 +68,9 @@ def test_every_setting_has_a_row_with_its_default():
 
 
 def test_every_route_is_in_the_table_of_endpoints():
-    documented = set(re.findall(r"`(?:GET|POST|PUT|PATCH) (/[^`]*)`|`(/[a-z]+)`", section("docs/protocol.md", "Endpoints").split("\n\n")[2]))
+    documented = set(
+        re.findall(r"`(?:GET|POST|PUT|PATCH) (/[^`]*)`|`(/[a-z]+)`", section("docs/protocol.md", "Endpoints").split("\n\n")[2])
+    )
     paths = {path or other for path, other in documented}
     samples = {path.replace("…", "x.js").replace("ROOM", "lobby") for path in paths}
     routes = [rule.matcher.regex for rule in application(None, Script(b"", b"", "")).wildcard_router.rules]
@@ -85,8 +87,8 @@ def event_types() -> set[str]:
                 for key, value in zip(node.keys, node.values, strict=True):
                     if isinstance(key, ast.Constant) and key.value == "type" and isinstance(value, ast.Constant):
                         found.add(str(value.value))
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "encode_message" and isinstance(node.args[0], ast.Constant):
-                found.add(str(node.args[0].value))
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "encode_message":
+                found.update(str(part.value) for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant))
     return found
 
 
