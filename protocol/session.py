@@ -194,6 +194,9 @@ class Attachment:
         if page.bounds is None or not page.messages and page.bounds.floor <= read.after:
             subscription.page = page.messages  # an empty one is of a reader that lagged: it is asked again, since nothing was lost
             return
+        if subscription.log.is_state and not page.messages:
+            subscription.advance(page.bounds.head)  # the state is too old to be kept, and nothing but that is gone
+            return
         assert subscription.log.head is not None
         offset = restart(max(page.bounds.head, subscription.log.head), page.bounds.floor).offset
         kept = [message for message in page.messages if message.offset > max(offset, read.after)]

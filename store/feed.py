@@ -108,8 +108,12 @@ class Feed:
             try:
                 before = log.head
                 if log.is_state:
-                    self._hub.deliver(channel, (await self._reader.newest(channel, 0))[1])
-                    self._hub.release(channel)
+                    head, newest = await self._reader.newest(channel, 0)
+                    if newest:
+                        self._hub.deliver(channel, newest)
+                        self._hub.release(channel)
+                    else:  # it was trimmed
+                        self._hub.jump(channel, head)
                     continue
                 async for chunk in self._reader.chunks(channel, log.head):
                     self._hub.deliver(channel, chunk.messages)

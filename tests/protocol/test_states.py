@@ -10,7 +10,7 @@ from protocol.channel import MESSAGE_OVERHEAD_BYTES, ChannelLog
 from protocol.hub import STATE_EVERY_S, Hub
 from protocol.message import Message
 from protocol.positions import Next
-from protocol.resume import Resolution, resolve
+from protocol.resume import Bounds, Resolution, resolve
 from protocol.session import Page, Read
 from tests.protocol.plain_wire import EPOCH, PlainWire
 from tests.protocol.repeatable import examples
@@ -263,6 +263,20 @@ def test_a_state_that_was_read_while_a_newer_one_came_is_followed_by_that(hub, c
     hub.deliver(CHANNEL, states(9))
     wire.attachment.give(read, Page(states(5)))
     assert wire.read() == [5, 9]
+
+
+def test_a_state_that_is_no_longer_kept_is_no_loss_that_is_told(hub):
+    hub.log(CHANNEL).trim(0)
+    wire = PlainWire()
+    wire.follow(hub.log(CHANNEL))
+    wire.attachment.attach(hub.log(CHANNEL), Resolution(4, True), announce=False)
+    read = wire.read()
+    wire.attachment.give(read, Page([], Bounds(5, 4)))
+    assert wire.read() == read  # the reader lagged
+    wire.attachment.give(read, Page([], Bounds(5, 5)))
+    assert (wire.read(), wire.attachment.wants_wire) == ([], False)
+    hub.deliver(CHANNEL, states(6))
+    assert wire.pushed == [6]
 
 
 def test_windows_are_shed_of_states_too(clock):
