@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.pages.browser import Visitor
 
 
@@ -22,6 +24,13 @@ def ask(base: str, method: str, path: str, body: object = None, *, cookie: str =
 def cookie_of(visitor: Visitor) -> str:
     """Who the browser is."""
     return "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in visitor.driver.get_cookies())
+
+
+def start_import(base: str, file: Path) -> dict[str, Any]:
+    """A new visitor begins to import *file* and leaves; the job's `id` and `key`."""
+    request = urllib.request.Request(f"{base}/v1/run/import?stream=true", file.read_bytes(), {"Content-Type": "text/csv"})
+    with urllib.request.urlopen(request, timeout=30) as stream:
+        return json.loads(next(line for line in stream if line.startswith(b"data: "))[len("data: ") :])
 
 
 def write_orders(path: Path, rows: int, bad: range) -> Path:
@@ -62,3 +71,12 @@ arguments[0].addEventListener(arguments[1], function (event) {
 def acknowledged(visitor: Visitor) -> dict[str, Any]:
     """`ms` until the press watched by WATCH_PRESS was painted, and what the page said then, `seen`."""
     return visitor.until("return window.pressed")
+
+
+@pytest.fixture(autouse=True)
+def quiet_console(visitor):
+    """Whatever a test does, no script breaks and the content security policy forbids nothing that the page does."""
+    visitor.errors()
+    visitor.screen(1280, 900)
+    yield
+    assert [line for line in visitor.errors() if "Content Security Policy" in line or "Uncaught" in line] == []

@@ -1,4 +1,4 @@
-"""The pages of votes in Chromium, on a real server: asking a question, voting, and watching others vote."""
+"""The page of a vote in Chromium, on a real server: voting, and watching others vote."""
 
 import re
 import time
@@ -7,152 +7,10 @@ from urllib.error import HTTPError
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.pages.asking import WATCH_PRESS, acknowledged, ask, cookie_of, slow_network
-from tests.pages.browser import Visitor
+from tests.pages.asking import WATCH_PRESS, acknowledged, ask, cookie_of, quiet_console, slow_network
+from tests.pages.voting import STATE, cast, choose, make, open_vote, own, vote, wait_for_tally, wait_until
 
-CHOICES = ["Noodle bar", "By the river", "Canteen"]
-TALLY = (
-    "return Array.prototype.map.call(document.querySelectorAll('#choices .votes'), function (n) { return parseInt(n.textContent, 10); })"
-)
-OWN = "return Array.prototype.map.call(document.querySelectorAll('#choices .choice'), function (n) { return n.querySelector('input').checked; })"
-COUNT_POSTS = """
-var open = XMLHttpRequest.prototype.open;
-XMLHttpRequest.prototype.open = function (method) {
-  if (method === 'POST') { sessionStorage.setItem('posts', Number(sessionStorage.getItem('posts')) + 1); }
-  return open.apply(this, arguments);
-};
-"""
-STATE = "document.getElementById('ballot').getAttribute('data-own')"
-
-
-@pytest.fixture(autouse=True)
-def quiet_console(visitor):
-    """Whatever a test does, no script breaks and the content security policy forbids nothing that the page does."""
-    visitor.errors()
-    visitor.screen(1280, 900)
-    yield
-    assert [line for line in visitor.errors() if "Content Security Policy" in line or "Uncaught" in line] == []
-
-
-@pytest.fixture
-def vote(server) -> str:
-    """A vote that somebody else has made."""
-    return make(server.url)
-
-
-def make(base: str, cookie: str = "", **fields: object) -> str:
-    return ask(base, "POST", "/v1/votes", {"question": "Where to?", "choices": CHOICES, **fields}, cookie=cookie)["id"]
-
-
-def cast(base: str, vote: str, *choices: int, cookie: str = "") -> dict:
-    """As the visitor of *cookie*, else as a new one."""
-    return ask(base, "PUT", f"/v1/votes/{vote}/ballot", {"choices": list(choices)}, cookie=cookie)
-
-
-def open_vote(visitor: Visitor, vote: str, query: str = "") -> None:
-    visitor.open(f"/vote/{vote}{query}")
-
-
-def choose(visitor: Visitor, number: int) -> None:
-    visitor.find(f"#choices li:nth-child({number + 1}) input").click()
-
-
-def own(visitor: Visitor) -> list[int]:
-    return [number for number, is_mine in enumerate(visitor.run(OWN)) if is_mine]
-
-
-def wait_for_tally(visitor: Visitor, *tally: int) -> None:
-    visitor.until(f"return (function () {{ {TALLY} }}()).join() === arguments[0]", ",".join(map(str, tally)))
-
-
-def wait_until(visitor: Visitor, state: str) -> None:
-    visitor.until(f"return {STATE} === arguments[0]", state)
-
-
-class TestAsking:
-    def test_by_keyboard_alone(self, visitor):
-        visitor.driver.get(f"{visitor.base}/vote")
-        for _ in range(15):
-            if visitor.focused() == "question":
-                break
-            visitor.keys(Keys.TAB)
-        visitor.keys("Where to?", Keys.TAB, "Noodle bar", Keys.ENTER, "By the river", Keys.ENTER, "Canteen", Keys.ENTER)
-        assert visitor.run("return document.querySelectorAll('#choices input').length") == 4
-        visitor.keys(Keys.BACKSPACE)  # the fourth is empty: it goes, and the third has the focus
-        assert visitor.run("return document.activeElement.value") == "Canteen"
-        assert visitor.find("#choices-said").get_attribute("textContent") == "Choice 4 is gone."
-        for _ in range(10):
-            if visitor.focused() == "make":
-                break
-            visitor.keys(Keys.TAB)
-        visitor.keys(Keys.ENTER)
-        visitor.until("return /\\/vote\\/[^/]+$/.test(location.pathname)")
-        visitor.until("return document.documentElement.getAttribute('data-anywire-state') === 'open'")
-        assert visitor.find("#question").text == "Where to?"
-        assert [node.text for node in visitor.driver.find_elements("css selector", ".choice-text")] == CHOICES
-        assert visitor.find("#link").text == visitor.driver.current_url
-        assert visitor.find("#close").is_displayed()
-
-    def test_a_press_shows_at_once_and_two_make_one_vote(self, visitor):
-        visitor.driver.get(f"{visitor.base}/vote")
-        visitor.run(COUNT_POSTS)
-        visitor.find("#question").send_keys("Where to?")
-        visitor.find("#choices input").send_keys("A\nB")
-        with slow_network(visitor):
-            visitor.run(WATCH_PRESS, visitor.find("#make"), "click")
-            visitor.find("#make").click()
-            pressed = acknowledged(visitor)
-            assert "Starting…" in pressed["seen"]
-            assert pressed["ms"] < 100
-            visitor.find("#question").send_keys(Keys.CONTROL, Keys.ENTER)
-            visitor.until("return /\\/vote\\/[^/]+$/.test(location.pathname)")
-        assert visitor.run("return sessionStorage.getItem('posts')") == "1"
-        visitor.driver.back()
-        visitor.until("return document.getElementById('make') && !document.getElementById('make').disabled")
-        assert visitor.run("return document.getElementById('make').textContent") == "Start the vote"
-
-    def test_every_fault_is_said_and_the_first_has_the_focus(self, visitor):
-        visitor.driver.get(f"{visitor.base}/vote")
-        visitor.find("#make").click()
-        assert visitor.find("#question-notice").text == "What is the question?"
-        assert visitor.find("#choices-notice").text == "There have to be two choices at least."
-        assert visitor.focused() == "question"
-        visitor.find("#question").send_keys("Where to?")
-        visitor.find("#choices input").send_keys("A\nB\nA ")
-        visitor.find("#make").click()
-        assert visitor.find("#choices-notice").text == "Two of the choices say the same."
-        assert visitor.run("return document.activeElement === document.querySelectorAll('#choices input')[2]")
-        visitor.run("document.activeElement.select()")
-        visitor.keys("C")
-        visitor.find("#closing option[value=at]").click()
-        visitor.run("document.getElementById('closing-time').value = '2001-01-01T10:00'")
-        visitor.find("#make").click()
-        assert visitor.find("#closing-notice").text == "The closing time has to lie ahead, within a year."
-        assert visitor.focused() == "closing-time"
-
-    def test_pasted_lines_become_choices_and_twenty_are_the_most(self, visitor):
-        visitor.driver.get(f"{visitor.base}/vote")
-        visitor.run(
-            "var input = document.querySelector('#choices input'), data = new DataTransfer(); input.focus();"
-            "data.setData('text/plain', arguments[0]);"
-            "input.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}))",
-            "\n".join(f"Line {number}" for number in range(1, 31)),
-        )
-        values = visitor.run(
-            "return Array.prototype.map.call(document.querySelectorAll('#choices input'), function (i) { return i.value; })"
-        )
-        assert values == [f"Line {number}" for number in range(1, 21)]
-        assert not visitor.find("#add").is_displayed()
-
-    def test_closing_by_itself(self, visitor):
-        visitor.driver.get(f"{visitor.base}/vote")
-        visitor.find("#question").send_keys("Soon?")
-        visitor.find("#choices input").send_keys("A\nB")
-        visitor.run("var o = document.querySelector('#closing option[value=\"300\"]'); o.value = '2'")
-        visitor.find("#closing option[value='2']").click()
-        visitor.find("#make").click()
-        visitor.until("return document.getElementById('ballot') && document.getElementById('ballot').dataset.open === 'false'")
-        assert visitor.find("#state").text == "closed"
+__all__ = ["quiet_console", "vote"]
 
 
 class TestVoting:
@@ -247,10 +105,11 @@ class TestVoting:
         shown = visitor.run(
             "var tally = AnywirePages.tally(), vote = arguments[0];"
             "function show(votes, position) { vote.tally = votes; vote.voters = votes[0]; return tally.show(vote, position); }"
-            "return [show([5, 0, 0], 'e-9'), show([4, 0, 0], 'e-8'), show([6, 0, 0], 'e-9'), show([7, 0, 0], 'e-10'), show([1, 0, 0], 'f-1')]",
+            "return [['e-9', 5], ['e-8', 4], ['e-9', 6], ['e-10', 7], ['f-1', 1]].map(function (one) {"
+            " return show([one[1], 0, 0], one[0]) && document.querySelector('#choices .votes').textContent; })",
             stand,
         )
-        assert shown == [True, False, True, True, True]
+        assert shown == ["5 votes", False, "6 votes", "7 votes", "1 vote"]
 
     def test_what_was_not_confirmed_before_a_reload_is_sent_again(self, visitor, vote):
         open_vote(visitor, vote)

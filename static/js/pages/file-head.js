@@ -6,8 +6,9 @@
   var MOST_SHOWN = 50; // the server's limit
   var SEPARATORS = [',', ';', '\t', '|'];
 
-  // As the server chooses: the one that occurs most in the first line.
-  function separatorOf(line) {
+  // As the server chooses: the one that occurs most in the first line, outside quotes.
+  function separatorOf(firstLine) {
+    var line = firstLine.replace(/"[^"]*"/g, '');
     var best = SEPARATORS[0];
     for (var i = 1; i < SEPARATORS.length; i += 1) {
       if (line.split(SEPARATORS[i]).length > line.split(best).length) { best = SEPARATORS[i]; }

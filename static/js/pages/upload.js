@@ -2,7 +2,7 @@
 (function (pages) {
   'use strict';
   var TRIES = 10;
-  var HELD_MS = 4000; // the answer begins at once, unless something on the way waits for its end
+  var HELD_MS = 2000; // the answer begins at once, unless something on the way waits for its end
   var LOOK_MS = 2000;
   var base = pages.block('anywire-page').base;
 
