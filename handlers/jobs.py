@@ -1,5 +1,6 @@
 """/v1/jobs: progress of long work. Each job has a key of its own, which its worker updates it with."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -15,6 +16,8 @@ from store.jobs import Made
 ANSWER_BYTES = 1024 * 1024
 MAX_ITEMS = 1000
 DEFAULT_ITEMS = 100
+_NUMBER = re.compile(r"-?[0-9]{1,12}")
+"""Plain digits: int() would also take "1_000" and the digits of every script."""
 
 
 class KeyBearer(Base):
@@ -34,10 +37,12 @@ class KeyBearer(Base):
             raise ProtocolError("forbidden", "This is not the key of this job.")
 
 
-class JobList(KeyBearer):
+class JobList(Base):
     async def get(self) -> None:
         """The visitor's own, newest first."""
         self.answer({"jobs": [body(shown) for shown in await self.node.jobs.of_user(self.user.id)]})
+
+    head = get
 
     async def post(self) -> None:
         if self.node.draining:
@@ -55,6 +60,8 @@ class JobOne(KeyBearer):
     async def get(self, id: str) -> None:
         self.answer(body(await self.node.jobs.get(id)))
 
+    head = get
+
     async def patch(self, id: str) -> None:
         made = await self.node.jobs.made(id)
         self.require_key(made)
@@ -65,6 +72,8 @@ class JobOne(KeyBearer):
 
 class JobCancel(KeyBearer):
     async def post(self, id: str) -> None:
+        if self._body or "Content-Type" in self.request.headers:
+            parse_body(self.body(), _Nothing)
         made = await self.node.jobs.made(id)
         self._check_may_cancel(made)
         self.answer(body(await self.node.jobs.update(id, Change(state="cancelled"))))
@@ -89,6 +98,12 @@ class JobItems(Base):
         self.set_header("Content-Type", "application/json")
         self.write(b'{"items":[%s],"more":%s}' % (b",".join(page.items), b"true" if page.more else b"false"))
 
+    head = get
+
+
+class _Nothing(msgspec.Struct):
+    """A body that says nothing, but which no form of another site can send."""
+
 
 def body(shown: Shown) -> dict[str, Any]:
     """A state as an answer carries it."""
@@ -99,10 +114,7 @@ def _number(parameters: dict[str, list[str]], name: str, default: int, least: in
     text = parameters.get(name, [""])[-1]
     if not text:
         return default
-    try:
-        number = int(text) if text.isascii() and len(text) <= 12 else most + 1
-    except ValueError:
-        number = most + 1
+    number = int(text) if _NUMBER.fullmatch(text) else most + 1
     if not least <= number <= most:
         raise ProtocolError("bad-request", f"{name} is {least} to {most}.", field=name)
     return number
