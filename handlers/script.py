@@ -11,15 +11,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import rjsmin
-from calmjs.parse import es5, rules
-from calmjs.parse.unparsers.es5 import Unparser
-
 from handlers.base import File
+from handlers.shorten import shortened
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "static" / "js"
 BUILD = ROOT / "build"
+SHORTEN = ROOT / "handlers" / "shorten.py"
 
 logger = logging.getLogger("anywire.script")
 
@@ -66,12 +64,6 @@ def joined() -> str:
     return "(function(){var anywire={};\n" + "".join(parts) + "}());\n"
 
 
-def renamed(source: str) -> str:
-    """*source* with short names for everything that isn't seen from outside: a sixth off the gzipped size."""
-    unparse = Unparser(rules=(rules.minimum(), rules.obfuscate()))
-    return "".join(str(fragment.text) for fragment in unparse(es5(source)))
-
-
 @dataclass(frozen=True)
 class Script:
     plain: bytes
@@ -81,13 +73,13 @@ class Script:
 
     @classmethod
     def load(cls) -> "Script":
-        """Takes the better part of a second the first time, most of it to parse; then it is kept in build/."""
+        """What was made once is kept in build/."""
         source = joined()
-        kept = BUILD / f"anywire-{hashlib.sha256(source.encode()).hexdigest()[:16]}.js"
+        kept = BUILD / f"anywire-{hashlib.sha256(source.encode() + SHORTEN.read_bytes()).hexdigest()[:16]}.js"
         try:
             plain = kept.read_bytes()
         except OSError:
-            plain = str(rjsmin.jsmin(renamed(source))).encode()
+            plain = shortened(source).encode()
             _keep(kept, plain)
         return cls(plain, gzip.compress(plain, 9, mtime=0), hashlib.sha256(plain).hexdigest()[:24])
 

@@ -7,6 +7,6 @@
   var CAP_MS = 10000; // an outage of an hour is noticed to be over within so long
 
   anywire.backOffMs = function (env, failures) {
-    return Math.round(env.random() * Math.min(CAP_MS, FIRST_MS * Math.pow(2, Math.min(failures, 10))));
+    return Math.round(env.random() * Math.min(CAP_MS, FIRST_MS * (1 << Math.min(failures, 10))));
   };
 }(anywire));

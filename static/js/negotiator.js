@@ -46,7 +46,7 @@
 
     function next() {
       var name;
-      do { name = queue.shift(); } while (name && choice.of(name).length);
+      for (name = queue.shift(); name && choice.of(name).length;) { name = queue.shift(); }
       timers.disarm('stagger');
       if (name) { open(name); }
       if (queue.length) {

@@ -4,6 +4,7 @@
 // whatever wire, can show: a restart or being offline is no strike. Strikes fade with a life of a minute.
 (function (anywire) {
   'use strict';
+  var power = Math.pow; // by its own name the minifier would make an operator of ES2016 of it
 
   var SHORT_LIFE_MS = 10000;
   var LONG_LIFE_MS = 60000;
@@ -57,7 +58,7 @@
         if (entry.strikes >= STRIKES) {
           entry.strikes = 0;
           entry.outs += 1;
-          dueIn(entry, STRUCK_MS * Math.pow(2, entry.outs - 1));
+          dueIn(entry, STRUCK_MS * power(2, entry.outs - 1));
         }
       },
       /** Which of *names*, better than the one in use, is to be tried again, and in how long: fn(name, ms), if there are any. */
@@ -66,7 +67,7 @@
         anywire.each(names, function (name) {
           var entry = of(name);
           if (!entry.dueMs) {
-            dueIn(entry, FIRST_MS * Math.pow(GROWTH, entry.tries));
+            dueIn(entry, FIRST_MS * power(GROWTH, entry.tries));
             entry.tries += 1;
           }
           if (!found || entry.dueMs < of(found).dueMs) { found = name; }

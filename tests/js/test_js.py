@@ -12,6 +12,7 @@ from tornado.testing import AsyncHTTPTestCase
 from tornado.web import Application
 
 from handlers.script import FILES, Script, ScriptHandler
+from handlers.shorten import PRIVATE
 from tests.required import missing
 
 HERE = Path(__file__).resolve().parent
@@ -53,6 +54,18 @@ def test_size() -> None:
 def test_files_stay_small() -> None:
     for name in FILES:
         assert (HERE.parent.parent / "static" / "js" / name).read_text(encoding="utf-8").count("\n") <= 300, name
+
+
+def test_private_names_are_nobody_elses() -> None:
+    """Not of the types, not of the protocol, and never given as a string."""
+    root = HERE.parent.parent
+    code = re.findall(r"```.*?```|`[^`]*`", (root / "docs" / "protocol.md").read_text(encoding="utf-8"), re.DOTALL)
+    types = (root / "static" / "js" / "anywire.d.ts").read_text(encoding="utf-8")
+    assert PRIVATE & set(re.findall(r"\w+", " ".join([*code, types]))) == set()
+    sources = "".join((root / "static" / "js" / name).read_text(encoding="utf-8") for name in FILES)
+    assert PRIVATE & set(re.findall(r"'(\w+)'", sources)) == set()
+    assert PRIVATE - set(re.findall(r"\w+", sources)) == set()
+    assert re.findall(r"\b_\w+", sources) == []
 
 
 class TestScript(AsyncHTTPTestCase):
