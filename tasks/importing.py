@@ -26,7 +26,10 @@ READERS: dict[str, Callable[[BinaryIO], Iterator[dict[str, Any] | RowError]]] = 
 async def import_records(run: Run) -> AsyncIterator[Item]:
     assert run.upload is not None
     with tempfile.TemporaryFile() as file:
-        await run.uploads.read(run.upload["id"], file)
+        try:
+            await run.uploads.read(run.upload["id"], file)
+        except FileNotFoundError as error:
+            raise TaskError("upload-lost", "The file that was sent is no longer there: send it again.") from error
         run.total = await run.in_thread(_count, _rows(file, run.upload["format"]))
         rows = _rows(file, run.upload["format"])
         await run.in_thread(_take, rows, run.skip)

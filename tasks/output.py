@@ -1,14 +1,8 @@
-"""What a task yields, on its way to everybody who follows it: stored in batches, then counted by its job's state.
-
-Invariant: the stored batches of a job follow each other without a hole or an overlap, whoever stores them. Each begins where
-the writer knows that the one before it ends, no two can begin at the same index, and who finds that another's stands
-there in place of his own stops (Overtaken).
-"""
+"""What a task yields, on its way to everybody who follows it: stored in batches, then counted by its job's state."""
 
 import asyncio
 import logging
 import time
-from typing import NamedTuple
 
 import msgspec
 from pymongo.errors import PyMongoError
@@ -29,16 +23,6 @@ logger = logging.getLogger("anywire.tasks")
 _encode = msgspec.json.Encoder().encode
 
 
-class Overtaken(Exception):
-    """Another process works on this job."""
-
-
-class _Batch(NamedTuple):
-    first: int
-    items: list[bytes]
-    failed: int
-
-
 class Output:
     """Use it as a context; leaving it stores what came, also when the task has failed, but not when it goes on elsewhere."""
 
@@ -51,8 +35,6 @@ class Output:
         self._buffer: list[bytes] = []
         self._bytes = 0
         self._failed = 0
-        self._batch: _Batch | None = None
-        """What is being stored. After a failure it may be there all the same, so it is tried again as it is."""
         self._flushed_s = float("-inf")
         self._told_total = run.total
         self._lock = asyncio.Lock()
@@ -64,12 +46,11 @@ class Output:
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         assert self._timer is not None
         await end(self._timer)
-        if kind is None or issubclass(kind, Exception) and not issubclass(kind, PyMongoError | Unavailable | ProtocolError | Overtaken):
+        if kind is None or issubclass(kind, Exception) and not issubclass(kind, PyMongoError | Unavailable | ProtocolError):
             await self._flush()
-            await self._flush()  # where a batch had failed, what came after it
 
     async def add(self, item: Item) -> None:
-        """Raises TaskError where it is too large, Overtaken, and what storing it raises."""
+        """Raises TaskError where it is too large, and what storing it raises."""
         is_ok = item.get("ok", True) is not False
         head = {"type": "item", "index": self.count, "ok": is_ok}
         encoded = _encode({**head, **item, **head})
@@ -92,25 +73,26 @@ class Output:
             await asyncio.sleep(FLUSH_EVERY_S)
             try:
                 await self._flush()
-            except (Overtaken, ProtocolError, Unavailable, PyMongoError) as error:
+            except (ProtocolError, Unavailable, PyMongoError) as error:
                 logger.info("items of %s wait: %s", self._run.job, type(error).__name__)
 
     async def _flush(self) -> None:
         async with self._lock:
             self._flushed_s = time.monotonic()
-            if self._batch is None and self._buffer:
-                self._batch = _Batch(self.count - len(self._buffer), self._buffer, self._failed)
-                self._buffer, self._failed, self._bytes = [], 0, 0
-            if self._batch is not None:
-                await self._store(self._batch)
+            if self._buffer:
+                await self._store()
             elif self._told_total == self._run.total:
                 return
             self._told_total = self._run.total
             stored = self.count - len(self._buffer)
             await self._jobs.update(self._run.job, TaskChange(done=stored, items=stored, **self.total))
 
-    async def _store(self, batch: _Batch) -> None:
-        await self._items.append(self._run.job, *batch)
-        if await self._items.count(self._run.job) != batch.first + len(batch.items):
-            raise Overtaken()
-        self._batch = None
+    async def _store(self) -> None:
+        buffer, failed = self._buffer, self._failed
+        self._buffer, self._failed, self._bytes = [], 0, 0
+        try:
+            await self._items.append(self._run.job, self.count - len(buffer), buffer, failed)
+        except BaseException:  # then they may be there all the same; they come again, with what follows them
+            self._buffer, self._failed = buffer + self._buffer, failed + self._failed
+            self._bytes = sum(map(len, self._buffer))
+            raise

@@ -1,7 +1,7 @@
 """Runs tasks, one asyncio task each; goes on with those whose process has died.
 
-Who runs a job holds a lease on it (store/leases.py). Items are stored before the state says that they are there, and of two
-processes that both believe in the lease one notices before it does harm (output.py).
+Who runs a job holds a lease on it (store/leases.py). Items are stored before the state says that they are there, and an item
+has the same index whoever stores it, so two processes that both believe in the lease do no harm.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from store.leases import LEASE_S, Leases
 from store.records import Records
 from store.tasks import end
 from store.uploads import Uploads
-from tasks.output import Output, Overtaken
+from tasks.output import Output
 from tasks.registry import TASKS, Run, TaskError
 
 LOOK_EVERY_S = 0.5
@@ -36,9 +36,15 @@ MAX_RUNNING = 64
 MAX_OF_USER = 4
 MAX_CLAIMS = 25
 """A job that was begun so often and has not ended brings down who works on it."""
+PAGE_ITEMS = 1000
+PAGE_BYTES = 1024 * 1024
 
 logger = logging.getLogger("anywire.tasks")
 _encode = msgspec.json.Encoder().encode
+
+
+class _Item(msgspec.Struct):
+    index: int
 
 
 class Runner:
@@ -143,7 +149,7 @@ class Runner:
             await self._fail(made.id, error.message, error.code)
         except (TimeoutError, ExecutionTimeout):
             await self._fail(made.id, "The task took too long.", "timed-out")
-        except (Unavailable, PyMongoError, Overtaken) as error:
+        except (Unavailable, PyMongoError) as error:
             logger.warning("task %s is interrupted: %s", made.id, type(error).__name__)  # whoever finds the lease free goes on
         except Exception as error:  # noqa: BLE001 - a task's fault ends that task alone
             if isinstance(error, ProtocolError) and error.code == "job-ended":
@@ -156,7 +162,7 @@ class Runner:
         task = TASKS.get(made.task["name"])
         if task is None:
             raise TaskError("not-found", f"This server has no task {made.task['name']}.")
-        stored, failed = await self._items.count(made.id), await self._items.failed(made.id)
+        stored, failed = await self._so_far(made.id)
         given = msgspec.json.decode(made.task["input"])
         run = Run(made.id, made.user["id"], given, made.task.get("upload"), stored, failed, self._records, self._uploads)
         output = Output(self._jobs, self._items, run)
@@ -167,6 +173,17 @@ class Runner:
             raise TaskError("too-large", f"The result takes more than {MAX_RESULT_BYTES} bytes.")
         count = output.count
         await self._jobs.update(made.id, TaskChange(state="done", done=count, items=count, result=run.result, **output.total))
+
+    async def _so_far(self, id: str) -> tuple[int, int]:
+        """How many items are stored, and how many of these failed, though another process may still be storing some."""
+        stored = await self._items.count(id)
+        failed, after, more = 0, -1, True
+        while more:
+            page = await self._items.page(id, after, PAGE_ITEMS, PAGE_BYTES, ok=False)
+            indexes = [msgspec.json.decode(item, type=_Item).index for item in page.items]
+            failed += sum(index < stored for index in indexes)
+            after, more = max(indexes, default=after), page.more
+        return stored, failed
 
     async def _fail(self, id: str, message: str, code: str) -> None:
         try:
@@ -187,8 +204,6 @@ class Runner:
                     await self._take_up(id)
             except PyMongoError as error:
                 logger.info("can't look for interrupted tasks: %s", type(error).__name__)
-            except Exception:  # noqa: BLE001 - one fault must not leave all interrupted tasks lying
-                logger.exception("can't look for interrupted tasks")
             await asyncio.sleep(SWEEP_S)
 
     async def _take_up(self, id: str) -> None:
@@ -198,3 +213,5 @@ class Runner:
             self.run(await self._jobs.made(id))
         except (Unavailable, ProtocolError) as error:
             logger.info("can't take up task %s: %s", id, type(error).__name__)
+        except Exception:  # noqa: BLE001 - one job must not keep all others from going on
+            logger.exception("can't take up task %s", id)
