@@ -29,7 +29,16 @@ def distance_from_end(visitor) -> float:
 
 
 def scroll(visitor, top: int) -> None:
-    visitor.run("document.getElementById('log').scrollTop = arguments[0]", top)
+    """Returns when the page has heard of it."""
+    visitor.driver.execute_async_script(
+        """
+        var log = document.getElementById('log');
+        var heard = arguments[1];
+        log.addEventListener('scroll', function () { heard(); }, {once: true});
+        log.scrollTop = arguments[0];
+        """,
+        top,
+    )
 
 
 def test_text_is_shown_as_text(visitor, room):
@@ -99,6 +108,8 @@ def test_the_list_scrolls_and_not_the_page(visitor, room):
 def test_new_messages_wait_below_while_one_reads_above(visitor, room):
     publish(visitor.base, room, *[f"line {number}" for number in range(60)])
     visitor.open_room(room)
+    visitor.wait_for("line 59")
+    visitor.until("var log = document.getElementById('log'); return log.scrollHeight - log.scrollTop - log.clientHeight < 2")
     scroll(visitor, 200)
     publish(visitor.base, room, "news")
     visitor.until("return document.getElementById('below').textContent === '1 new message below'")
