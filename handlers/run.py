@@ -15,6 +15,7 @@ from tornado.iostream import StreamClosedError
 
 from handlers.base import Base, encode
 from handlers.follow import Bell, Left, News, all_items, final, follow, last_event, outcome
+from handlers.jobs import body
 from handlers.upload import MAX_FILE_BYTES, Receiver
 from handlers.wire import goaway
 from negotiation.identity import User
@@ -25,7 +26,7 @@ from store.jobs import Made
 from store.uploads import Upload
 from tasks.registry import TASKS
 
-NOT_INPUT = ("id", "stream", "token", "lastEventId", "_")
+NOT_INPUT = ("id", "stream", "wait", "token", "lastEventId", "_")
 """Parameters of a GET that are ours."""
 MAX_INPUT_BYTES = 64 * 1024
 UPLOAD_S = 1800.0
@@ -58,7 +59,8 @@ class RunTask(Base):
         self.task = task
         self.address = self.outside.address
         self.query = self.parameters()
-        self.wants_stream = self._wants_stream()
+        self.wants_stream = self._wants("stream", "true")
+        self.waits = not self._wants("wait", "0")
         self.id = self.query.get("id", [None])[-1]
         check_id(self.id)
         self.node.admit(self.address)
@@ -142,10 +144,10 @@ class RunTask(Base):
         with contextlib.suppress(PyMongoError):  # it is swept out later
             await self.node.uploads.delete(upload.id)
 
-    def _wants_stream(self) -> bool:
-        wanted = self.query.get("stream", [None])[-1]
-        if wanted not in (None, "true"):
-            raise ProtocolError("bad-request", "stream is true, or not there.", field="stream")
+    def _wants(self, name: str, value: str) -> bool:
+        wanted = self.query.get(name, [None])[-1]
+        if wanted not in (None, value):
+            raise ProtocolError("bad-request", f"{name} is {value}, or not there.", field=name)
         return wanted is not None
 
     async def _check_may_start(self) -> None:
@@ -155,7 +157,7 @@ class RunTask(Base):
         self.job = self.node.identity.unguessable(f"run-{self.task.name}", self.user, self.id)
         self.is_new = self.id is None or not await self._exists(self.job)
         if self.is_new:
-            with self.node.runner.room(self.user.id):
+            with self.node.runner.room(self.user.id, self.job):
                 pass
             if not self.user.backend:
                 self.node.starts.take(self.user.id)
@@ -178,7 +180,7 @@ class RunTask(Base):
             "upload": upload,
         }
         new = NewJob(title=title or self.task.title, unit=self.task.unit)
-        with self.node.runner.room(self.user.id) if self.is_new else contextlib.nullcontext():
+        with self.node.runner.room(self.user.id, self.job) if self.is_new else contextlib.nullcontext():
             made, shown, _ = await self.node.jobs.create(self.job, self.user.public(), new, asked)
             if not shown.job.is_final:
                 self.node.runner.run(made)
@@ -197,6 +199,9 @@ class RunTask(Base):
         self.set_status(204)  # which is what stops an EventSource
 
     async def _answer(self, made: Made, after: int) -> None:
+        if not (self.wants_stream or self.waits):
+            self.answer({"job": body(await self.node.jobs.get(made.id))}, 202)
+            return
         self.bell = Bell(self.node.hub.epoch)
         self.node.enter(self)
         try:

@@ -8,6 +8,7 @@ d    the record's own fields; their names are never taken for operators
 from typing import Any
 
 import pymongo
+from bson.int64 import Int64
 from pymongo.errors import BulkWriteError
 
 from store.drivers import settle
@@ -58,7 +59,7 @@ class Records:
         ]
         with pymongo.timeout(REPORT_S):
             cursor = await settle(self._records.aggregate(pipeline, allowDiskUse=True))
-            return [dict(document) async for document in cursor]
+            return [{**document, "_id": _plain(document["_id"])} async for document in cursor]
 
     async def count(self, which: dict[str, str]) -> int:
         """Raises PyMongoError."""
@@ -68,6 +69,11 @@ class Records:
 
 def record_id(job: str, index: int) -> str:
     return f"{job}-{index}"
+
+
+def _plain(value: Any) -> Any:
+    """The driver's own type for large integers is none that JSON encoders know."""
+    return int(value) if isinstance(value, Int64) else value
 
 
 def _field(name: str) -> dict[str, Any]:

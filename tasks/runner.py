@@ -56,6 +56,8 @@ class Runner:
         self._uploads = uploads
         self._held: dict[str, asyncio.Task[None]] = {}
         self._work: dict[str, asyncio.Task[None]] = {}
+        self._coming: Counter[str] = Counter()
+        """Requests that are about to run a job."""
         self._of_user: Counter[str] = Counter()
         """What runs, and what is about to."""
         self._sweeper: asyncio.Task[None] | None = None
@@ -73,15 +75,19 @@ class Runner:
         await asyncio.gather(*map(end, self._held.values()))
 
     @contextlib.contextmanager
-    def room(self, user: str) -> Iterator[None]:
-        """Keeps a place for one more task of *user*, who is to run it meanwhile. Raises ProtocolError too-many-tasks."""
-        if self._of_user.total() >= MAX_RUNNING or self._of_user[user] >= MAX_OF_USER:
-            raise ProtocolError("too-many-tasks", retry_after_s=5)
-        self._of_user[user] += 1
+    def room(self, user: str, job: str) -> Iterator[None]:
+        """Keeps one place for *job*, however often it is asked for, until it runs. Raises ProtocolError too-many-tasks."""
+        if job not in self._coming:
+            if job not in self._held and (self._of_user.total() >= MAX_RUNNING or self._of_user[user] >= MAX_OF_USER):
+                raise ProtocolError("too-many-tasks", retry_after_s=5)
+            self._of_user[user] += 1
+        self._coming[job] += 1
         try:
             yield
         finally:
-            self._of_user -= Counter([user])
+            self._coming -= Counter([job])
+            if job not in self._coming:
+                self._of_user -= Counter([user])
 
     def run(self, made: Made) -> None:
         """Begins to work on the job, unless somebody does."""

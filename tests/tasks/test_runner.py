@@ -1,6 +1,7 @@
 """How a task ends, and what is shown of it: items, a result or a precise error, whatever happened."""
 
 import asyncio
+import secrets
 import time
 
 import pytest
@@ -186,7 +187,7 @@ async def test_a_visitor_and_a_server_have_only_so_many_tasks(database, register
         runner = shop.runner
 
         async def start(user):
-            with runner.room(user["id"]):
+            with runner.room(user["id"], secrets.token_hex(4)):
                 return await shop.begin("patient", user=user)
 
         found = await asyncio.gather(*(start(ANNA) for _ in range(10)), return_exceptions=True)
@@ -198,7 +199,7 @@ async def test_a_visitor_and_a_server_have_only_so_many_tasks(database, register
         for id in [*found[:4], *more[:2]]:
             assert (await shop.ended(id)).state == "done"
         await shop.idle()
-        assert not runner._of_user
+        assert not runner._of_user and not runner._coming
         assert (await shop.ended(await start(ANNA))).state == "done"
 
 
