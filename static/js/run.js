@@ -5,8 +5,7 @@
   'use strict';
 
   var TRIES = 10;
-  var PATIENCE_MS = 30000; // for the first word, once the body is there
-  var WHOLE_MS = 600000; // for an answer that comes at the end; asking again waits on
+  var PATIENCE_MS = 5000; // for the first word, once the body is there; to ask once more costs nothing
   var CHARS_PER_MS = 10; // of a slow line
   var UNKNOWN_CHARS = 6e6; // of a form
   var SILENT_BEATS = 1.5;
@@ -29,7 +28,7 @@
   anywire.run = function (env, server, wire, task, body, options, tell, done) {
     var id = options.id || env.id();
     var sent = encode(env, body, options.contentType);
-    var way = env.fetch ? 0 : 1; // fetch, XMLHttpRequest, one answer at the end
+    var way = env.fetch ? 0 : 1; // fetch, XMLHttpRequest, or no stream: the job alone
     var failures = 0;
     var last = -1; // the index of the item that was delivered last
     var position; // of the newest state
@@ -63,9 +62,9 @@
     function ask() {
       var isStream = way < 2;
       if (isOver) { return; }
-      request = server.send('v1/run/' + task + '?' + server.query([['stream', isStream && 'true'], ['id', id]], []), {
+      request = server.send('v1/run/' + task + '?' + server.query([['stream', isStream && 'true'], ['wait', !isStream && '0'], ['id', id]], []), {
         body: sent.body, contentType: sent.contentType,
-        timeoutMs: isStream ? PATIENCE_MS + (sent.body.length || UNKNOWN_CHARS) / CHARS_PER_MS : WHOLE_MS,
+        timeoutMs: PATIENCE_MS + (sent.body.length || body.size || UNKNOWN_CHARS) / CHARS_PER_MS,
         isFetch: !way, text: isStream && anywire.eventStream(onEvent),
         quietMs: SILENT_BEATS * (server.offer.heartbeat || 15000)
       }, ended);
@@ -91,10 +90,7 @@
     function ended(result) {
       var body = result.body;
       if (isOver || followed) { return; }
-      if (body && body.job) {
-        job = body.job.id;
-        anywire.each(body.items, onItem);
-      }
+      if (body && body.job) { job = body.job.id; }
       if (job) {
         follow();
       } else if (anywire.mayRetry(result) && failures < TRIES) {

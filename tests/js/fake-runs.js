@@ -160,11 +160,7 @@ class Runs {
     return [bytes.subarray(0, at), bytes.subarray(at)];
   }
 
-  whole(job, answer) {
-    const done = () => answer(200, { job: this.stateOf(job), items: job.items, result: job.result });
-    if (job.state !== 'running') { done(); return; }
-    job.listeners.add((event) => { if (event === null) { done(); } });
-  }
+  alone(job, answer) { answer(202, { job: this.stateOf(job) }); }
 
   serveJob(kind, url, answer) {
     const [, id, what] = kind.split('/');

@@ -1,6 +1,6 @@
 // A server of the protocol in memory, and the network before it with its faults. `policy` says how each of
-// websocket, sse, long-poll, short-poll and publish fares, and of a task fetch, its stream (by XMLHttpRequest), the whole
-// answer and the items:
+// websocket, sse, long-poll, short-poll and publish fares, and of a task fetch, its stream (by XMLHttpRequest), the job
+// alone (without a stream), and the items:
 //   'ok'        'deny' (fails at once)   'swallow' (no answer ever)   'status:503' (an HTTP answer)
 //   'silent' (a stream opens, nothing comes)   'hello-only' (then nothing more)   'late:MS' (the handshake takes so long)
 //   'cut:MS' (every connection or held request dies after so long)   'freeze:MS' (goes silent after so long)
@@ -16,7 +16,7 @@ class Network {
     this.random = random || (() => 0.5);
     this.log = new Log();
     this.policy = { websocket: 'ok', sse: 'ok', 'long-poll': 'ok', 'short-poll': 'ok', publish: 'ok',
-      fetch: 'ok', stream: 'ok', whole: 'ok', items: 'ok' };
+      fetch: 'ok', stream: 'ok', alone: 'ok', items: 'ok' };
     this.delayMs = 5; // each way
     this.jitterMs = 0;
     this.heartbeatMs = HEARTBEAT_MS;
@@ -181,7 +181,7 @@ class Network {
     xhr.open = (method, address) => {
       url = new URL(address);
       kind = url.pathname.replace(/^.*\/v1\//, '');
-      if (/^run\//.test(kind)) { kind = url.searchParams.get('stream') ? 'stream' : 'whole'; }
+      if (/^run\//.test(kind)) { kind = url.searchParams.get('stream') ? 'stream' : 'alone'; }
     };
     xhr.setRequestHeader = () => {};
     xhr.abort = () => { isOver = true; network.open.delete(connection); connection.close(); };
@@ -212,7 +212,7 @@ class Network {
   serve(kind, url, text, fate, answer, isGone) {
     if (kind === 'publish') { this.servePublish(JSON.parse(text), answer); return; }
     if (kind === 'me') { this.user = { ...this.user, name: JSON.parse(text).name }; answer(200, { user: this.user }); return; }
-    if (kind === 'whole') { this.runs.whole(this.runs.of(url, text), answer); return; }
+    if (kind === 'alone') { this.runs.alone(this.runs.of(url, text), answer); return; }
     if (/^jobs\//.test(kind)) { this.runs.serveJob(kind, url, answer); return; }
     if (kind === 'report') { this.reported = JSON.parse(text); answer(200, {}); return; }
     this.servePoll(kind, new URLSearchParams(text || url.search), fate, answer, isGone);

@@ -62,18 +62,18 @@ test('where nothing can be read before the end, all comes with it', () => {
   }
 });
 
-test('where no stream gets through: one answer at the end', () => {
+test('where no stream gets through: the job alone, and its channel', () => {
   for (const fate of ['deny', 'page', 'status:502']) {
     const p = running({ policy: { fetch: fate, stream: fate } });
     p.run(5000);
     isWhole(p, fate);
-    assert.deepStrictEqual(p.net.requests.slice(0, 3), ['fetch', 'stream', 'whole']);
+    assert.deepStrictEqual(p.net.requests.slice(0, 3), ['fetch', 'stream', 'alone']);
   }
 });
 
 test('a stream that is swallowed is given up, and what follows joins the job', () => {
   const p = running({ policy: { fetch: 'swallow' } });
-  p.run(29000);
+  p.run(4500);
   assert.deepStrictEqual(p.net.requests, ['fetch']);
   p.run(5000);
   isWhole(p);
@@ -178,7 +178,7 @@ test('what can never succeed ends at once; what asks for patience is asked again
 });
 
 test('where nothing answers, it is given up with an error', () => {
-  const p = running({ policy: { fetch: 'deny', stream: 'deny', whole: 'deny' } });
+  const p = running({ policy: { fetch: 'deny', stream: 'deny', alone: 'deny' } });
   p.run(120000);
   assert.deepStrictEqual(p.told.ends, [['network', undefined]]);
   assert.strictEqual(p.net.requests.length, 11);
@@ -231,7 +231,7 @@ test('property: each item once and in order, one job, one end, over 300 networks
     p.net.runs.count = Math.floor(random() * 60);
     p.net.runs.everyMs = pick([1, 5, 30]);
     for (let step = 0; step < 60; step += 1) {
-      for (const name of ['fetch', 'stream', 'whole', 'items', 'websocket', 'sse', 'long-poll']) {
+      for (const name of ['fetch', 'stream', 'alone', 'items', 'websocket', 'sse', 'long-poll']) {
         const possible = name === 'items' ? ['ok', 'ok', 'deny', 'status:503'] : fates.slice(0, /stream|fetch/.test(name) ? 12 : 4);
         if (random() < 0.2) { p.net.policy[name] = pick(possible); }
       }
@@ -248,5 +248,5 @@ test('property: each item once and in order, one job, one end, over 300 networks
     assert.strictEqual(p.net.open.size, 0, 'seed ' + seed);
   }
   assert.ok(given < 30, String(given));
-  assert.ok(['fetch', 'stream', 'whole', 'items'].every((way) => ways.has(way)));
+  assert.ok(['fetch', 'stream', 'alone', 'items'].every((way) => ways.has(way)));
 });

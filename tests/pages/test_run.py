@@ -136,14 +136,14 @@ def test_a_stream_that_is_cut_in_the_middle(visitor, server, without):
     assert all("/items?after=" in name for name in requests[1:])
 
 
-def test_where_no_stream_gets_through_one_answer_at_the_end(visitor, server):
+def test_where_no_stream_gets_through_the_job_is_followed(visitor, server):
     with StreamCutter(server.port, 100) as cutter:
         visitor.base = cutter.url
         visitor.open("/")
         is_whole(run(visitor, body=records(ROWS)))
         assert cutter.cuts == 2
         assert jobs(visitor) == 1
-        assert visitor.run(REQUESTS)[:3] == ["run/import?stream=true", "run/import?stream=true", "run/import"]
+        assert visitor.run(REQUESTS)[:3] == ["run/import?stream=true", "run/import?stream=true", "run/import?wait=0"]
 
 
 def test_files_and_texts(visitor):
