@@ -1,16 +1,19 @@
 """Takes the pictures of the pages anew: `.venv/bin/python docs/pictures/take.py`.
 
-A real server, a real conversation between three visitors, a real browser (Chromium's headless shell).
+A real server, a real conversation between three visitors, a real import, a real vote, a real browser (Chromium's headless shell).
 """
 
 import base64
+import random
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
 
+from tests.pages.asking import ask, cookie_of  # noqa: E402
 from tests.pages.browser import Visitor, publish, start_chromium  # noqa: E402
 from tests.running import Server  # noqa: E402
 
@@ -45,6 +48,15 @@ TALK = {
     },
 }
 
+VOTES = {
+    "en": ("Where do we have lunch on Friday?", ["Noodle bar", "The new place by the river", "Canteen", "Picnic in the park"]),
+    "zh": ("星期五中午去哪里吃饭？", ["面馆", "河边新开的那家", "食堂", "公园野餐"]),
+}
+BALLOTS = (7, 12, 3, 5)
+FILES = {"en": "trips-2026.csv", "zh": "骑行记录-2026.csv"}
+TRIPS = 100_000
+RUNNING_PERCENT = 35
+
 
 def talk(visitor: Visitor, room: str, language: str) -> None:
     """The room with the conversation in it, the browser's own lines among them."""
@@ -66,6 +78,37 @@ def talk(visitor: Visitor, room: str, language: str) -> None:
         visitor.wait_for(lines[-1])
 
 
+def write_trips(path: Path) -> Path:
+    """Many copies of the sample that the page of jobs offers, a few lines of each cut short."""
+    head, *lines = (HERE.parent.parent / "static" / "sample.csv").read_text(encoding="utf-8").splitlines()
+    chance = random.Random(1)
+    cut = [line if chance.random() > 0.0002 else line[:20] for line in lines * (TRIPS // len(lines))]
+    path.write_text("\n".join([head, *cut]) + "\n", encoding="utf-8")
+    return path
+
+
+def watch_an_import(visitor: Visitor, file: Path, language: str) -> None:
+    visitor.driver.get(f"{visitor.base}/progress?lang={language}")
+    visitor.find("#file").send_keys(str(file))
+    visitor.find("#start").click()
+    is_running = "document.getElementById('job-card').getAttribute('data-state') === 'running'"
+    visitor.until(
+        f"return {is_running} && parseInt(document.getElementById('job-percent').textContent, 10) >= arguments[0]", RUNNING_PERCENT
+    )
+
+
+def vote(visitor: Visitor, language: str) -> str:
+    """Where the vote is that many have voted on, this visitor among them."""
+    question, choices = VOTES[language]
+    visitor.driver.get(f"{visitor.base}/vote?lang={language}")
+    id = ask(visitor.base, "POST", "/v1/votes", {"question": question, "choices": choices}, cookie=cookie_of(visitor))["id"]
+    for choice, ballots in enumerate(BALLOTS):
+        for _ in range(ballots):
+            ask(visitor.base, "PUT", f"/v1/votes/{id}/ballot", {"choices": [choice]})
+    ask(visitor.base, "PUT", f"/v1/votes/{id}/ballot", {"choices": [1]}, cookie=cookie_of(visitor))
+    return f"/vote/{id}"
+
+
 def take(visitor: Visitor, name: str) -> None:
     visitor.run("document.activeElement.blur()")
     time.sleep(0.3)
@@ -73,6 +116,21 @@ def take(visitor: Visitor, name: str) -> None:
     assert len(picture) < MOST_BYTES, f"{name}: {len(picture)} bytes"
     (HERE / f"{name}.png").write_bytes(picture)
     print(f"{name}.png: {len(picture) // 1000} kB")
+
+
+def take_jobs_and_votes(visitor: Visitor, language: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = write_trips(Path(folder) / FILES[language])
+        for width, height in SIZES:
+            visitor.screen(width, height)
+            watch_an_import(visitor, file, language)
+            take(visitor, f"progress-{width}-{language}")
+            visitor.until("return document.getElementById('job-card').getAttribute('data-state') === 'done'", wait_s=60)
+    address = vote(visitor, language)
+    for width, height in SIZES:
+        visitor.screen(width, height)
+        visitor.open(address)
+        take(visitor, f"vote-{width}-{language}")
 
 
 def main() -> None:
@@ -97,6 +155,7 @@ def main() -> None:
                 visitor.open("/")
                 visitor.screen(width, START_HEIGHTS[width])
                 take(visitor, f"start-{width}-{language}")
+            take_jobs_and_votes(visitor, language)
     finally:
         driver.quit()
         server.close()

@@ -186,7 +186,7 @@ class TestClosing:
             "return Array.prototype.every.call(document.querySelectorAll('#choices input'), function (i) { return i.disabled; })"
         )
         visitor.until("return document.documentElement.getAttribute('data-anywire-state') === 'waiting'")
-        assert "no connection needed" in visitor.find("#transport").text
+        assert "idle" in visitor.find("#transport").text
         visitor.driver.refresh()
         assert visitor.find("#state").text == "closed"
         assert visitor.run("return document.documentElement.getAttribute('data-anywire-state')") != "open"

@@ -72,7 +72,9 @@
         pages.setText(said, '');
         say('make-notice', t('The vote was not started: {reason}', {reason: pages.errorWords(error)}));
       } else {
-        window.location.href = page.base + 'vote/' + encodeURIComponent(answer.id) + window.location.search;
+        // A transport that is forced stays forced.
+        var forced = /[?&](transport=[a-z-]+)/.exec(window.location.search);
+        window.location.href = page.base + 'vote/' + encodeURIComponent(answer.id) + (forced ? '?' + forced[1] : '');
       }
     }, function (error) {
       pages.setText(said, t('{reason}; trying again', {reason: pages.errorWords(error)}));

@@ -126,7 +126,9 @@
   wire.on('state', showWire);
   wire.on('transport', showWire);
   wire.on('attempt', showWire);
-  wire.on('error', function (error) { view.notice(pages.errorWords(error)); });
+  wire.on('error', function (error) {
+    if (shownId) { view.notice(pages.errorWords(error)); } else { pages.setText(pages.find('jobs-notice'), pages.errorWords(error)); }
+  });
   pages.listen(pages.find('import'), 'submit', start);
   pages.copyButton(pages.find('copy-link'), pages.find('job-link'), pages.find('job-copied'));
   pages.listen(document, 'visibilitychange', function () { if (!pages.isPageHidden()) { list.load(); } });

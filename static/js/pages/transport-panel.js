@@ -21,7 +21,7 @@
     connecting: t('connecting…'),
     waiting: t('trying again…'),
     closed: t('disconnected'),
-    resting: t('no connection needed')
+    resting: t('idle')
   };
 
   // What a verdict code says, in words. An unknown code is shown as it is.
@@ -90,7 +90,7 @@
   pages.whyThisTransport = function (wire, isResting) {
     var inUse = wire.transport;
     var said = [];
-    if (isResting) { return t('Nothing on this page is changing just now, so it needs no connection.'); }
+    if (isResting) { return t('Nothing can come in on this page just now, so it holds no connection open.'); }
     if (wire.state !== 'open' || !inUse) {
       return wire.state === 'closed' ? t('This page is disconnected.') :
         t('No connection at the moment; this page goes on trying.');

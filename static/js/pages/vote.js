@@ -188,6 +188,7 @@
   wire.on('state', showWire);
   wire.on('transport', showWire);
   wire.on('attempt', showWire);
+  wire.on('error', function (error) { pages.setText(notice, pages.errorWords(error)); });
   if (vote.open) { subscription = wire.subscribe('vote:' + vote.id, {}, onEvent); }
   tally.show(vote, vote.position);
   if (!vote.open) { letGo(); }
@@ -209,4 +210,5 @@
     pages.listen(pages.find('close-yes'), 'click', close);
   }
   pages.listen(document, 'visibilitychange', look);
+  pages.listen(window, 'pagehide', function () { if (keyTimer !== null) { choose(); } });
 }(window.AnywirePages));
