@@ -147,8 +147,8 @@ def test_where_no_stream_gets_through_the_job_is_followed(visitor, server):
 
 
 def test_files_and_texts(visitor):
-    visitor.errors()
     visitor.open("/")
+    visitor.errors()  # of the page before
     for body, content_type in ((None, ""), ("a,b\n1,2\n3,4\n", "text/csv"), ('{"records":[{"a":1},{"a":2}]}', "")):
         told = run(visitor, body=body, content_type=content_type)
         assert [item["ok"] for item in told["items"]] == [True, True]
