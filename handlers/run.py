@@ -51,6 +51,7 @@ class RunTask(Base):
         task = TASKS.get(self.path_args[0])
         takes_file = self.request.method == "POST" and task is not None and task.takes_files
         self.max_body_bytes = MAX_FILE_BYTES if takes_file else MAX_INPUT_BYTES
+        self._waits_for_body = "Expect" not in self.request.headers  # then nothing is sent before it is asked for
         await super().prepare()
         if self.request.method == "OPTIONS":
             return
@@ -70,6 +71,7 @@ class RunTask(Base):
             self.receiver = Receiver(self.node.uploads, self.request.headers.get("Content-Type", ""), lambda: self.node.log.refusing)
             self.request.connection.set_body_timeout(UPLOAD_S)
             self.request.connection.set_max_body_size(ANY_BYTES)  # or Tornado ends a longer one without a word
+        self._waits_for_body = True
 
     async def data_received(self, chunk: bytes) -> None:
         if self.receiver is None:

@@ -6,10 +6,10 @@ import datetime
 import hashlib
 from typing import Any, BinaryIO, NamedTuple
 
-from bson import ObjectId
+from bson import Int64, ObjectId
 from gridfs.errors import NoFile
 
-from store.drivers import bucket, settle
+from store.drivers import bucket
 
 CHUNK_BYTES = 1024 * 1024
 """Each chunk is one durable write."""
@@ -28,10 +28,16 @@ class Uploads:
     def __init__(self, database: Any):
         self._bucket = bucket(database, "uploads", CHUNK_BYTES)
         self._chunks = database["uploads.chunks"]
+        self._files = database["uploads.files"]
         self._jobs = database.jobs
 
+    async def start(self) -> None:
+        """Raises PyMongoError."""
+        await self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True)
+        await self._files.create_index([("filename", 1), ("uploadDate", 1)])
+
     def open(self) -> "Writing":
-        return Writing(self._bucket)
+        return Writing(self._chunks, self._files)
 
     async def read(self, id: str, into: BinaryIO) -> None:
         """Raises PyMongoError, FileNotFoundError."""
@@ -59,28 +65,44 @@ class Uploads:
 
 
 class Writing:
-    """One file on its way in."""
+    """One file on its way in. The drivers' own writers keep up to 48 MB in memory and then send it all in one command; this one
+    stores each chunk as soon as it is full, in the form of the GridFS specification."""
 
-    def __init__(self, bucket: Any):
-        self._stream: Any = None
-        self._bucket = bucket
+    def __init__(self, chunks: Any, files: Any):
+        self._chunks = chunks
+        self._files = files
+        self._id = ObjectId()
         self._hash = hashlib.sha256()
+        self._buffer = bytearray()
+        self._stored = 0
         self.size = 0
 
     async def write(self, data: bytes) -> None:
         """Raises PyMongoError."""
-        if self._stream is None:
-            self._stream = await settle(self._bucket.open_upload_stream("upload"))
         self._hash.update(data)
         self.size += len(data)
-        await self._stream.write(data)
+        self._buffer += data
+        while len(self._buffer) >= CHUNK_BYTES:
+            await self._store()
 
     async def close(self) -> Upload:
         """Raises PyMongoError."""
-        await self._stream.close()
-        return Upload(str(self._stream._id), self.size, self._hash.hexdigest())
+        while self._buffer:
+            await self._store()
+        now = datetime.datetime.now(datetime.UTC)
+        file = {"_id": self._id, "length": Int64(self.size), "chunkSize": CHUNK_BYTES, "uploadDate": now, "filename": "upload"}
+        await self._files.insert_one(file)
+        return Upload(str(self._id), self.size, self._hash.hexdigest())
 
     async def abort(self) -> None:
         """Leaves nothing of it. Raises PyMongoError."""
-        if self._stream is not None:
-            await self._stream.abort()
+        self._buffer.clear()
+        if self._stored:
+            await self._files.delete_one({"_id": self._id})
+            await self._chunks.delete_many({"files_id": self._id})
+
+    async def _store(self) -> None:
+        data = bytes(self._buffer[:CHUNK_BYTES])
+        del self._buffer[:CHUNK_BYTES]
+        self._stored += 1
+        await self._chunks.insert_one({"files_id": self._id, "n": self._stored - 1, "data": data})

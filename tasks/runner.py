@@ -204,8 +204,9 @@ class Runner:
         while True:
             try:
                 if time.monotonic() - swept_s > SWEEP_UPLOADS_S:
-                    swept_s = time.monotonic()
+                    await self._uploads.start()
                     await self._uploads.sweep()
+                    swept_s = time.monotonic()
                 for id in await self._leases.free():
                     await self._take_up(id)
             except PyMongoError as error:
