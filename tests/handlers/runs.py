@@ -80,6 +80,11 @@ class Stream:
         self.events.append(found)
         return found
 
+    @property
+    def last_id(self) -> str:
+        """What an EventSource would send back."""
+        return next(id for id in reversed(self.ids) if id)
+
     def until(self, *kinds: str) -> Event:
         while (event := self.next()) is not None:
             if event["type"] in kinds:
