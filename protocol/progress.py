@@ -195,12 +195,14 @@ class Changes(NamedTuple):
 
 
 class Pace:
-    """Units a second, smoothed over some seconds; unknown until something was done, and again when long nothing was."""
+    """Units a second, smoothed over some seconds, at first over fewer, in which what is late counts double; unknown until
+    something was done, and again when long nothing was."""
 
     def __init__(self, done: Count, now_ms: int, rate: float | None = None):
         self.rate = rate
         self._done = done
         self._since_ms = now_ms
+        self._begun_ms = now_ms if rate is None else now_ms - 1000 * SMOOTH_S
 
     def observe(self, done: Count, now_ms: int) -> None:
         passed_s = (now_ms - self._since_ms) / 1000
@@ -211,7 +213,8 @@ class Pace:
                 self.rate = None
         elif passed_s >= SAMPLE_S:
             sample = (done - self._done) / passed_s
-            weight = 1.0 if self.rate is None else 1 - math.exp(-passed_s / SMOOTH_S)
+            early = min(1.0, 2000 * passed_s / (now_ms - self._begun_ms))
+            weight = max(early, 1 - math.exp(-passed_s / SMOOTH_S))
             self.rate = float(f"{sample if self.rate is None else self.rate + weight * (sample - self.rate):.4g}")
             self._done, self._since_ms = done, now_ms
 
