@@ -5,6 +5,7 @@ import contextlib
 import csv
 import io
 import re
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -90,6 +91,7 @@ class _Lines:
         if len(line) > MAX_TEXT:
             while len(line) > MAX_TEXT and line[-1] not in "\r\n":
                 line = self._text.readline(MAX_TEXT + 1)
+                time.sleep(0)  # other threads are let in
             raise _TooLong()
         self._record.append(line)
         return line

@@ -5,9 +5,11 @@ any size, costs only itself. No step looks at more than a window of the file, si
 holds up the whole process. All of this blocks: call it in a thread.
 """
 
+import itertools
 import json
 import mmap
 import re
+import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NoReturn
 
@@ -15,11 +17,17 @@ from tasks.records import MAX_TEXT, RowError, checked
 from tasks.registry import TaskError
 
 WINDOW_BYTES = MAX_TEXT
+TURNS_A_BREATH = 500
+"""As with rows (importing.py): between two moments at which other threads are let in."""
 _BOM = b"\xef\xbb\xbf"
 _FLAT = re.compile(rb'\{(?:[^{}\[\]"]++|"(?:[^"\\]++|\\.)*+")*+\}', re.DOTALL)
 """An object without another one or an array in it: what nearly all records are."""
+_NESTED = re.compile(rb'(?:[^{}\[\]"]++|"(?:[^"\\]++|\\.)*+"|\{[^{}\[\]"]*+\}|\[[^{}\[\]"]*+\])*+', re.DOTALL)
+"""What doesn't matter within an object or an array."""
 _STRUCTURE = re.compile(rb'["\[\]{},]')
-_IN_STRING = re.compile(rb'["\\]')
+_OPENING = re.compile(rb"[\[{]++")
+_CLOSING = re.compile(rb"[\]}]++")
+_IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _NOT_SPACE = re.compile(rb"[^ \t\n\r]")
 
 
@@ -60,7 +68,7 @@ class _Scan:
                 self.pos = found.start()
                 return found[0]
             self.pos += WINDOW_BYTES
-        raise TaskError("bad-json", f"The JSON is cut: it ends in the middle, after {self._count} records.")
+        raise self._cut()
 
     def peek(self) -> bytes:
         """What comes next, behind white space."""
@@ -125,21 +133,44 @@ class _Scan:
     def _skip_value(self) -> None:
         """To the comma or bracket behind the value that begins here or before."""
         depth = 0
-        while True:
+        for turn in itertools.count(1):
+            if turn % TURNS_A_BREATH == 0:
+                time.sleep(0)
+            if depth:
+                self._pass(_NESTED)
             found = self.find(_STRUCTURE)
             if depth == 0 and found in b",]}":
                 return
+            if found in b"[{":
+                depth += self._pass(_OPENING)
+                continue
+            if found in b"]}":
+                depth -= self._pass(_CLOSING, depth)
+                continue
             self.pos += 1
             if found == b'"':
                 self._skip_string()
-            elif found != b",":
-                depth += 1 if found in b"[{" else -1
 
     def _skip_string(self) -> None:
         """Behind the quote that ends it."""
-        while self.find(_IN_STRING) == b"\\":
-            self.pos += 2
-        self.pos += 1
+        while self.pos < len(self._data):
+            self._pass(_IN_STRING)
+            if self._data[self.pos : self.pos + 1] == b'"':
+                self.pos += 1
+                return
+            if self.pos + 1 == len(self._data):  # half an escape
+                break
+        raise self._cut()
+
+    def _pass(self, pattern: "re.Pattern[bytes]", most: int = WINDOW_BYTES) -> int:
+        """Goes behind what matches of the next *most* bytes, and says how long that is."""
+        found = pattern.match(self._data, self.pos, self.pos + min(most, WINDOW_BYTES))
+        length = found.end() - self.pos if found else 0
+        self.pos += length
+        return length
+
+    def _cut(self) -> TaskError:
+        return TaskError("bad-json", f"The JSON is cut: it ends in the middle, after {self._count} records.")
 
 
 def _is(text: bytes, name: str) -> bool:
