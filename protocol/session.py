@@ -74,8 +74,11 @@ class Subscription:
     @property
     def offset(self) -> int:
         """Everything up to here was handed to the wire."""
-        if self._offset is not None:
-            return self._offset
+        return self._offset if self._offset is not None else self.newest
+
+    @property
+    def newest(self) -> int:
+        """The channel's head, as far as this process knows."""
         assert self.log.head is not None
         return self.log.head
 
@@ -168,9 +171,7 @@ class Attachment:
                 if messages is None:
                     if items:
                         break
-                    if subscription.log.is_state and subscription.log.head is not None:
-                        subscription.advance(subscription.log.head - 1)  # what was before it doesn't count any more
-                    return Read(subscription.channel, subscription.offset)
+                    return Read(subscription.channel, subscription.newest - 1 if subscription.log.is_state else subscription.offset)
                 if not messages:
                     del self._behind[subscription]
                     subscription.go_live()
@@ -186,24 +187,31 @@ class Attachment:
     def give(self, read: Read, page: Page) -> None:
         """The answer to a Read. Where it begins later than asked for, the client is told, and goes on with the newest still kept."""
         subscription = self.subscriptions.get(read.channel)
-        if subscription is None or subscription.offset != read.after or subscription.log.epoch != self.epoch:
-            return  # unsubscribed, subscribed anew, or the log began another life, while the read was under way
-        if page.messages and page.messages[-1].is_state:
-            subscription.page = page.messages[-1:]
+        if subscription is None or subscription not in self._behind or subscription.log.epoch != self.epoch:
+            return  # unsubscribed, or the log began another life, while the read was under way
+        if subscription.log.is_state or page.messages and page.messages[-1].is_state:
+            self._give_state(subscription, page)
             return
+        if subscription.offset != read.after:
+            return  # subscribed anew
         if page.bounds is None or not page.messages and page.bounds.floor <= read.after:
             subscription.page = page.messages  # an empty one is of a reader that lagged: it is asked again, since nothing was lost
             return
-        if subscription.log.is_state and not page.messages:
-            subscription.advance(page.bounds.head)  # the state is too old to be kept, and nothing but that is gone
-            return
-        assert subscription.log.head is not None
-        offset = restart(max(page.bounds.head, subscription.log.head), page.bounds.floor).offset
+        offset = restart(max(page.bounds.head, subscription.newest), page.bounds.floor).offset
         kept = [message for message in page.messages if message.offset > max(offset, read.after)]
         resolution = Resolution(kept[0].offset - 1 if kept else max(offset, read.after), recovered=False)
         subscription.page = kept
         subscription.advance(resolution.offset)
         self._announce(subscription, resolution)
+
+    @staticmethod
+    def _give_state(subscription: Subscription, page: Page) -> None:
+        """Of states nothing but the newest can be missing; one that is too old to be kept is not missed."""
+        if page.messages:
+            if page.messages[-1].offset > subscription.offset:
+                subscription.page = page.messages[-1:]
+        elif page.bounds is not None and page.bounds.floor == page.bounds.head > subscription.offset:
+            subscription.advance(page.bounds.head)
 
     @property
     def wants_wire(self) -> bool:

@@ -89,38 +89,38 @@ class Feed:
 
     async def refresh(self, channel: str) -> None:
         """Asks the log for the channel's head, since the bus may have missed something. Raises PyMongoError."""
-        self._hub.learn(channel, await self._reader.head(channel))
+        head = await self._reader.head(channel)
+        if self._hub.head(channel) is not None:
+            self._hub.learn(channel, head)
 
     async def _catch_up(self, channel: str, bounds: Bounds) -> ChannelLog:
-        log = self._hub.learn(channel, bounds.head)
-        while log.head is not None and log.head < bounds.head:
+        while True:
+            if self._hub.head(channel) is None:  # the hub has let go of it meanwhile, and a head alone doesn't tell which kind it is
+                self._hub.learn(channel, *await self._reader.newest(channel, FIRST_BYTES))
+            log = self._hub.learn(channel, bounds.head)
+            if log.head is not None and log.head >= bounds.head:
+                return log
             self.fill(channel)
             await asyncio.wait([self._fills[channel]])
-            log = self._hub.learn(channel, bounds.head)
-        return log
 
     async def _fill(self, channel: str) -> None:
         # asked for anew each time: the hub may let go of a log, and the log may begin another life
         while (log := self._hub.log(channel)).head is not None and log.has_hole:
-            if log.heard - log.head > HOLE_MESSAGES and not log.is_state:
-                self._hub.jump(channel, log.heard)
-                return
             try:
                 before = log.head
-                if log.is_state:
+                is_large = log.heard - log.head > HOLE_MESSAGES
+                if not log.is_state and not is_large:
+                    async for chunk in self._reader.chunks(channel, log.head):
+                        self._hub.deliver(channel, chunk.messages)
+                if log.head == before:
+                    # of states only the newest is wanted; and what lies behind a head that nothing follows was trimmed
                     head, newest = await self._reader.newest(channel, 0)
-                    if newest:
+                    if newest and newest[-1].is_state:
                         self._hub.deliver(channel, newest)
                         self._hub.release(channel)
-                    else:  # it was trimmed
-                        self._hub.jump(channel, head)
-                    continue
-                async for chunk in self._reader.chunks(channel, log.head):
-                    self._hub.deliver(channel, chunk.messages)
-                if log.head == before:
-                    # nothing follows our head although more was heard of: what lies between was trimmed
-                    self._hub.jump(channel, (await self._reader.bounds(channel)).head)
-                    await asyncio.sleep(RETRY_S)
+                    else:
+                        self._hub.jump(channel, max(head, log.heard) if is_large else head)
+                        await asyncio.sleep(0 if is_large else RETRY_S)
             except PyMongoError as error:
                 logger.warning("can't fill a hole in %s: %s", channel, type(error).__name__)
                 await asyncio.sleep(RETRY_S)

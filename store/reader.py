@@ -119,7 +119,8 @@ class Reader:
                 messages = chunk.messages + messages
         finally:
             await cursor.close()
-        return messages[-1].offset if messages else await self.head(channel), messages
+        # what was stored since that reading is left for the next one, or the newest message would be missing here
+        return messages[-1].offset if messages else await self._tombstone(channel, "head"), messages
 
     @in_one_life
     async def tail(self, channel: str) -> Tail:

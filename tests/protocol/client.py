@@ -75,12 +75,12 @@ class Client:
             return
         finally:
             self.is_polling = False
-        if self.starts() != asked or wire.was_sent_away:
+        if self.starts() != asked or wire.was_sent_away or not all(self._world.knows(wire.attachment.epoch, s) for s in asked.values()):
             return  # another wire or the user has moved it meanwhile; or it has to come again
         for event in events:
             self._take(event, True)
         for name, position in following.items():
-            assert self.positions[name] == position, "next is not where the events lead"
+            assert wire.account.is_next(name, self.positions[name].offset, position.offset), "next is not where the events lead"
 
     @property
     def _in_use(self) -> StreamWire | None:
@@ -99,14 +99,15 @@ class Client:
                 self.positions[name] = position
             elif self._world.is_later(mine, position):
                 if event["recovered"]:
-                    return True
+                    return not name.startswith("job:") or mine.epoch != position.epoch  # a newer state of the same life is as good
                 if is_in_use:
                     self._world.check_gap(name, mine, position)
                     self.positions[name] = position
             return False
         if mine is None or mine.epoch != position.epoch:
             return False
-        if position.offset == mine.offset + 1:
+        if position.offset == mine.offset + 1 or event["type"] == "state" and position.offset > mine.offset:
             self.positions[name] = position
             self.delivered += 1
-        return bool(position.offset > mine.offset + 1)
+            return False
+        return bool(position.offset > mine.offset)

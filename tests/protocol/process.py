@@ -15,7 +15,7 @@ FIRST_BYTES = 400
 WINDOW_BYTES = 900
 """Two or three messages of a channel."""
 WINDOWS_BYTES = 1500
-IDLE_CHANNELS = 2
+IDLE_CHANNELS = 3
 """No fewer than a client follows: a request whose first channel is shed while its last one is looked up never attaches."""
 
 
@@ -35,15 +35,22 @@ class Process:
         self.hub = Hub(
             truth.epoch,
             self.fill,
-            lambda: 0.0,
-            lambda delay_s, act: None,
+            lambda: self.now_s,
+            lambda delay_s, act: self._start(self._wait(delay_s, act)),
             windows_bytes=WINDOWS_BYTES,
             window_bytes=WINDOW_BYTES,
             idle_channels=IDLE_CHANNELS,
         )
+        self.now_s = 1.0
         self.inbox: list[Notice] = []
         self._start = start
         self._filling: set[str] = set()
+
+    def _wait(self, delay_s: float, act: Callable[[], None]) -> Steps[None]:
+        due_s = self.now_s + delay_s
+        yield
+        self.now_s = max(self.now_s, due_s)
+        act()
 
     def hear(self, notice: Notice) -> None:
         if notice.epoch == self.hub.epoch:
@@ -60,7 +67,7 @@ class Process:
             head = yield from self.reader.head(channel)
         except Away:
             return
-        if self.hub.epoch == epoch:
+        if self.hub.epoch == epoch and self.hub.head(channel) is not None:
             self.hub.learn(channel, head)
 
     def locate(self, channel: str, start: Start) -> Steps[tuple[ChannelLog, Resolution]]:
@@ -73,17 +80,25 @@ class Process:
                 raise Away
             log = self.hub.learn(channel, head, newest)
         resolution = resolve(start, self.hub.epoch, log)
+        if resolution is None and log.held is not None:
+            self.hub.release(channel)
+            resolution = resolve(start, self.hub.epoch, log)
         if resolution is None:
             ahead = isinstance(start, Position) and start.epoch == epoch and start.offset > (log.head or 0)
             bounds = yield from self.reader.bounds(channel, confirmed=ahead)
             if self.hub.epoch != epoch:
                 raise Away
-            log = self.hub.learn(channel, bounds.head)
-            while log.head is not None and log.head < bounds.head:
-                yield
+            while True:
+                if self.hub.head(channel) is None:
+                    head, newest = yield from self.reader.newest(channel, FIRST_BYTES)
+                    if self.hub.epoch == epoch:
+                        self.hub.learn(channel, head, newest)
                 if self.hub.epoch != epoch:
                     raise Away
                 log = self.hub.learn(channel, bounds.head)
+                if log.head is not None and log.head >= bounds.head:
+                    break
+                yield
             resolution = resolve(start, self.hub.epoch, log, bounds)
         assert resolution is not None
         return log, resolution
@@ -95,9 +110,6 @@ class Process:
 
     def _fill(self, channel: str) -> Steps[None]:
         while (log := self.hub.log(channel)).head is not None and log.has_hole:
-            if log.heard - log.head > HOLE_MESSAGES:
-                self.hub.jump(channel, log.heard)
-                break
             try:
                 yield from self._read_on(channel, log, log.head)
             except Away:
@@ -106,15 +118,22 @@ class Process:
 
     def _read_on(self, channel: str, log: ChannelLog, head: int) -> Steps[None]:
         epoch = self.hub.epoch
-        cursor = self.reader.chunks(channel, head)
-        while chunk := (yield from cursor.next()):
+        is_large = log.heard - head > HOLE_MESSAGES
+        if not log.is_state and not is_large:
+            cursor = self.reader.chunks(channel, head)
+            while chunk := (yield from cursor.next()):
+                if self.hub.epoch != epoch:
+                    return
+                self.hub.deliver(channel, chunk)
+        if log.head == head:
+            found, newest = yield from self.reader.newest(channel, 0)
             if self.hub.epoch != epoch:
                 return
-            self.hub.deliver(channel, chunk)
-        if log.head == head:
-            bounds = yield from self.reader.bounds(channel)
-            if self.hub.epoch == epoch:
-                self.hub.jump(channel, bounds.head)
+            if newest and newest[-1].is_state:
+                self.hub.deliver(channel, newest)
+                self.hub.release(channel)
+            else:
+                self.hub.jump(channel, max(found, log.heard) if is_large else found)
 
     def check_memory(self) -> None:
         """The bounds that the hub was given hold, and its own account is right."""

@@ -29,6 +29,7 @@ class Channel:
     def __init__(self, name: str, epoch: str):
         self.name = name
         self.epoch = epoch
+        self.is_state = name.startswith("job:")
         self.all: list[Message] = []
         """Every message that was ever committed, also those trimmed since."""
         self.chunks: list[list[Message]] = []
@@ -46,7 +47,9 @@ class Channel:
         messages = []
         for size in sizes:
             position = Position(self.epoch, self.head + 1)
-            message = encode_message("message", self.name, position, id="", time=0, user=None, data=b"1" * size)
+            message = encode_message(
+                "state" if self.is_state else "message", self.name, position, id="", time=0, user=None, data=b"1" * size
+            )
             self.all.append(message)
             messages.append(message)
         self.chunks.append(messages)
@@ -115,19 +118,24 @@ class Reader:
         visible = channel.head - self._lag()
         messages: list[Message] = []
         size = 0
+        if channel.is_state and channel.chunks:  # a member that lagged so far would still have an older one
+            visible = max(visible, channel.chunks[0][-1].offset)
         for chunk in reversed([chunk for chunk in channel.chunks if chunk[-1].offset <= visible]):
             size += sum(len(message.payload) for message in chunk)
             if messages and (size > max_bytes or chunk[-1].offset + 1 != messages[0].offset):
                 break
             messages = chunk + messages
+        head = messages[-1].offset if messages else channel.floor  # nothing is written and trimmed between two reads
         yield
-        return (messages[-1].offset if messages else (yield from self.head(name))), messages
+        return head, messages
 
     def bounds(self, name: str, *, confirmed: bool = False) -> Steps[Bounds]:
         yield
         head = self._channel(name).head - (0 if confirmed else self._lag())
         yield
         channel = self._channel(name)
+        if channel.is_state and channel.chunks:  # who has seen the trim has seen what it left
+            head = max(head, channel.floor + 1)
         return Bounds(max(0, head), channel.floor)
 
     def chunks(self, name: str, after: int) -> "Cursor":

@@ -50,6 +50,9 @@ class Account:
         channel, log = self.channel(name), self._process.hub.log(name)
         known = log.head
         assert known is not None
+        if channel.is_state:
+            self._check_state(asked.start, known, log.is_state, resolution)
+            return
         match asked.start:
             case Next():
                 assert resolution == (known, True)
@@ -64,6 +67,16 @@ class Account:
             case Position():
                 assert not resolution.recovered and resolution.offset <= channel.floor
         assert resolution.offset >= min(asked.floor, log.first - 1), "what is gone was promised"
+
+    def _check_state(self, start: Start, known: int, is_state: bool, resolution: Resolution) -> None:
+        """Of states the current one comes first, unless the position is its own; nothing before it can be missed."""
+        assert is_state == (known > 0)
+        if isinstance(start, Position) and start.epoch == self.epoch and start.offset <= known:
+            assert resolution == (start.offset, True)
+        elif is_state:
+            assert resolution == (known - 1, not isinstance(start, Position) or start.epoch == self.epoch)
+        else:
+            assert resolution == (0, not isinstance(start, Position))
 
     def begin(self, name: str, resolution: Resolution, *, is_announced: bool = True) -> None:
         """The channel is followed from there; what was said of it before counts no longer."""
@@ -89,12 +102,20 @@ class Account:
             if name in self._begun:
                 assert resolution == self._begun.pop(name)
             else:
+                assert not channel.is_state, "of states none is missed"
                 assert self._is_gap(channel, self.positions[name], resolution), "began again for no reason"
         else:
-            assert position.offset == event["offset"] == item.message.offset == self.positions[name] + 1, "skipped or repeated"
+            assert position.offset == event["offset"] == item.message.offset
+            skipped = position.offset - self.positions[name] - 1
+            assert skipped == 0 or skipped > 0 and channel.is_state, "skipped or repeated"
             assert item.message.payload == channel.all[position.offset - 1].payload
         self.positions[name] = position.offset
         return {**event, "position": position}
+
+    def is_next(self, name: str, position: int, following: int) -> bool:
+        """True where who goes on from *following* misses nothing behind *position*; states before the last may be passed over."""
+        channel = self.channel(name)
+        return following == position or channel.is_state and position < following < channel.head
 
     @staticmethod
     def _is_gap(channel: Channel, after: int, resolution: Resolution) -> bool:
@@ -237,7 +258,7 @@ class PollWire:
             subscriptions = self.attachment.subscriptions.values()
             following = {s.channel: Position(self.attachment.epoch, s.offset) for s in subscriptions}
             for name, position in self.account.positions.items():
-                assert following[name].offset == position, "next is not where the answer ends"
+                assert self.account.is_next(name, position, following[name].offset), "next is not where the answer ends"
             return events, following
         finally:
             self.attachment.close()
