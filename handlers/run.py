@@ -6,6 +6,7 @@ Whoever leaves, the task goes on; who comes again with the same id, or with the 
 import asyncio
 import contextlib
 import hashlib
+import random
 import re
 from typing import Any
 
@@ -16,6 +17,7 @@ from tornado.iostream import StreamClosedError
 from handlers.base import Base, encode
 from handlers.follow import Bell, Left, News, all_items, final, follow, last_event, outcome
 from handlers.jobs import body
+from handlers.sse import RETRY_MS
 from handlers.upload import MAX_FILE_BYTES, Receiver
 from handlers.wire import goaway
 from negotiation.identity import User
@@ -220,6 +222,7 @@ class RunTask(Base):
         opening = {"type": "job", "id": made.id, "channel": f"job:{made.id}"}
         if made.user["id"] == self.user.id:
             opening["key"] = made.key
+        self.write(b"retry: %d\n" % random.randint(*RETRY_MS))
         self._event(encode(opening), f"{made.id}.{after}")
         try:
             await self.flush()
