@@ -19,6 +19,8 @@ MAX_KNOWN = 10_000
 MAX_LISTED = 100
 EVERY_S = 5.0
 """How often silent jobs are looked for, at least."""
+ASLEEP_S = 600.0
+"""How often one that stays stalled is looked at, at least: there may be very many, and whoever wakes one looks after it."""
 
 logger = logging.getLogger("anywire.jobs")
 _encode = msgspec.json.Encoder().encode
@@ -50,6 +52,8 @@ class Jobs:
         self._keep_days = keep_days
         self._stalled_s = stalled_s
         self._known: dict[str, tuple[Made, JobChannel]] = {}
+        self._asleep: dict[str, tuple[float, float]] = {}
+        """Stalled jobs: when to look at each again, and how long that is put off."""
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -116,14 +120,11 @@ class Jobs:
 
     async def update(self, id: str, change: Change) -> Shown:
         """See JobChannel.update. Raises ProtocolError not-found or job-ended, Unavailable."""
+        self._asleep.pop(id, None)
         shown = await (await self._job(id))[1].update(change)
         if shown.job.is_final:
             await self._ended(id)
         return shown
-
-    async def running(self) -> list[str]:
-        """The jobs that have not ended, as far as is known. Raises PyMongoError."""
-        return [document["_id"] for document in await self._jobs.find({"running": True}, {"_id": 1}).to_list(None)]
 
     async def _job(self, id: str, is_new: bool = False) -> tuple[Made, JobChannel]:
         """The job, with its newest state. *is_new* where it was made just now."""
@@ -168,22 +169,40 @@ class Jobs:
     async def _watch_silence(self) -> None:
         """A job is stalled when nothing was heard of it for so long while we were there to hear it."""
         await asyncio.sleep(self._stalled_s)
+        pause_s = min(EVERY_S, self._stalled_s / 4)
         while True:
             try:
-                for id in await self.running():
-                    await self._look_at(id)
+                await self._look_around(pause_s)
             except (PyMongoError, Unavailable) as error:
                 logger.info("can't look for silent jobs: %s", type(error).__name__)
             except Exception:  # noqa: BLE001 - one job must not keep all others from being looked at
                 logger.exception("can't look for silent jobs")
-            await asyncio.sleep(min(EVERY_S, self._stalled_s / 4))
+            await asyncio.sleep(pause_s)
 
-    async def _look_at(self, id: str) -> None:
+    async def _look_around(self, pause_s: float) -> None:
+        seen = set()
+        async for document in self._jobs.find({"running": True}, {"_id": 1}, batch_size=1000):
+            id = document["_id"]
+            seen.add(id)
+            next_s, wait_s = self._asleep.get(id, (0.0, pause_s))
+            if self._ways.clock() < next_s:
+                continue
+            if await self._look_at(id):
+                wait_s = min(2 * wait_s, ASLEEP_S)
+                self._asleep[id] = (self._ways.clock() + wait_s, wait_s)
+            else:
+                self._asleep.pop(id, None)
+            await asyncio.sleep(0)  # what is in memory needs no waiting, and others want the loop
+        self._asleep = {id: asleep for id, asleep in self._asleep.items() if id in seen}
+
+    async def _look_at(self, id: str) -> bool:
+        """Marks the job as stalled if it is; True where it is."""
         try:
             _, channel = await self._job(id)
         except ProtocolError:  # no longer kept
             await self._ended(id)
-            return
+            return False
         if channel.job.is_final:
             await self._ended(id)
         await channel.stall(self._stalled_s)
+        return channel.job.state == "stalled"

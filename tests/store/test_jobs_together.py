@@ -10,7 +10,7 @@ from protocol.codes import ProtocolError
 from protocol.progress import Change, NewJob
 from store.job_channel import EVERY_S, OTHERS_S, Shown
 from tests.store.processes import ANNA
-from tests.store.working import HUNDRED, Office, check_history, two_offices
+from tests.store.working import HUNDRED, Office, check_history, office, two_offices
 
 
 async def follow(office: Office, id: str, within_s: float = 10, **fields: object) -> None:
@@ -139,3 +139,16 @@ async def test_a_job_is_stalled_once_whoever_looks(connection):
         assert [state["data"]["state"] for state in await one.states(id)] == ["running", "stalled"]
         await two.jobs.update(id, Change(done=1))
         await follow(one, id, state="running", done=1)
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_job_that_another_process_woke_is_looked_at_again(connection):
+    watched = connection.watcher.get_database(connection.database.name)
+    async with office(connection.database, b"p1", watched=watched, stalled_s=0.4) as here:
+        id = await here.make()
+        for done in (1, 2):
+            await here.written(id, state="stalled")
+            async with office(connection.database, b"p2", stalled_s=60) as other:
+                await other.jobs.update(id, Change(done=done))
+        await here.written(id, state="stalled", done=2)
+        assert [state["data"]["state"] for state in await here.states(id)] == ["running", "stalled"] * 3
