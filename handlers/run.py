@@ -69,6 +69,8 @@ class RunTask(Base):
         self.node.admit(self.address)
         if self.request.method == "POST":
             await self._check_may_start()
+        if self.request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise ProtocolError("bad-media-type", "Send the body as it is, not compressed.")
         if takes_file:
             self.receiver = Receiver(self.node.uploads, self.request.headers.get("Content-Type", ""), lambda: self.node.log.refusing)
             self.request.connection.set_body_timeout(UPLOAD_S)

@@ -5,11 +5,14 @@ j, u  the job, and the id of who made it
 d    the record's own fields; their names are never taken for operators
 """
 
+import contextlib
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pymongo
 from bson.int64 import Int64
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, PyMongoError
 
 from store.drivers import settle
 
@@ -42,7 +45,8 @@ class Records:
     async def groups(self, which: dict[str, str], by: str, of: str | None, top: int) -> list[dict[str, Any]]:
         """The records of *which* (`j`, a job, or `u`, a user) counted by the field *by*, the largest groups first.
 
-        With *of* also sum, mean, least and greatest of that field, as far as it holds numbers. Raises PyMongoError.
+        With *of* also sum, mean, least and greatest of that field, as far as it holds numbers.
+        Raises PyMongoError, TimeoutError after REPORT_S.
         """
         number = _number(of or "")
         numbers = {
@@ -57,18 +61,30 @@ class Records:
             {"$sort": {"count": -1, "_id": 1}},
             {"$limit": top},
         ]
-        with pymongo.timeout(REPORT_S):
+        with _at_length():
             cursor = await settle(self._records.aggregate(pipeline, allowDiskUse=True))
             return [{**document, "_id": _plain(document["_id"])} async for document in cursor]
 
     async def count(self, which: dict[str, str]) -> int:
-        """Raises PyMongoError."""
-        with pymongo.timeout(REPORT_S):
+        """Raises PyMongoError, TimeoutError after REPORT_S."""
+        with _at_length():
             return int(await self._records.count_documents(which))
 
 
 def record_id(job: str, index: int) -> str:
     return f"{job}-{index}"
+
+
+@contextlib.contextmanager
+def _at_length() -> Iterator[None]:
+    began_s = time.monotonic()
+    try:
+        with pymongo.timeout(REPORT_S):
+            yield
+    except PyMongoError as error:
+        if error.timeout and time.monotonic() - began_s >= REPORT_S:
+            raise TimeoutError from error
+        raise
 
 
 def _plain(value: Any) -> Any:

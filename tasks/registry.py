@@ -11,18 +11,22 @@
 An interrupted task is called again, with `skip` items already stored: it yields what follows them.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from store.records import Records
 from store.uploads import Uploads
+from tasks.threads import Threads
 
 T = TypeVar("T")
 Item = dict[str, Any]
 """`ok`, and with it what the task says of this piece of work; with `ok` false an `error` of code and message."""
 TIMEOUT_S = 3600.0
+MAX_THREADS = 64
+"""One for each task that may run at a time: none waits for another one's."""
+
+_threads = Threads(MAX_THREADS)
 
 
 class TaskError(Exception):
@@ -54,8 +58,11 @@ class Run:
     result: Any = None
 
     async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
-        """For work that blocks: the server goes on meanwhile."""
-        return await asyncio.to_thread(function, *arguments)
+        """For work that blocks: the server goes on meanwhile.
+
+        What computes for long without a pause calls `time.sleep(0)` now and then, which lets the server in.
+        """
+        return await _threads.run(function, *arguments)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
-from pymongo.errors import ExecutionTimeout, PyMongoError
+from pymongo.errors import PyMongoError
 
 from protocol.codes import ProtocolError, Unavailable
 from protocol.progress import MAX_RESULT_BYTES, TaskChange
@@ -153,7 +153,7 @@ class Runner:
             await self._run(made)
         except TaskError as error:
             await self._fail(made.id, error.message, error.code)
-        except (TimeoutError, ExecutionTimeout):
+        except TimeoutError:
             await self._fail(made.id, "The task took too long.", "timed-out")
         except (Unavailable, PyMongoError) as error:
             logger.warning("task %s is interrupted: %s", made.id, type(error).__name__)  # whoever finds the lease free goes on

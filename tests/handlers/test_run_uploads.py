@@ -104,6 +104,7 @@ def test_a_file_has_50_mib_at_most(server, visitor):
         ({"Content-Type": "application/octet-stream"}, TABLE, (415, "bad-media-type", None)),
         ({"Content-Type": "application/x-www-form-urlencoded"}, b"file=x", (415, "bad-media-type", None)),
         ({"Content-Type": "text/csv; charset=iso-8859-1"}, TABLE, (415, "bad-media-type", None)),
+        ({**CSV, "Content-Encoding": "gzip"}, TABLE, (415, "bad-media-type", None)),
         ({"Content-Type": ";;;=\xff"}, TABLE, (415, "bad-media-type", None)),
         ({"Content-Type": "multipart/form-data"}, BODY, (400, "bad-request", None)),
         ({"Content-Type": 'multipart/form-data; boundary=""'}, BODY, (400, "bad-request", None)),

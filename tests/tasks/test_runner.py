@@ -2,16 +2,21 @@
 
 import asyncio
 import secrets
+import subprocess
+import sys
+import threading
 import time
 
 import pytest
 
+import store.records
 import tasks.runner
 from protocol.codes import ProtocolError
 from protocol.positions import Next
 from protocol.progress import MAX_RESULT_BYTES, Change
 from tasks.output import MAX_ITEM_BYTES
 from tasks.registry import TaskError
+from tests.running import ROOT
 from tests.store.processes import ANNA, BEN
 from tests.store.voting import Page
 from tests.tasks.workshop import workshop
@@ -171,6 +176,47 @@ async def test_blocking_work_in_a_thread_leaves_the_loop_free(database, register
             await asyncio.sleep(0.005)
             longest, before_s = max(longest, time.monotonic() - before_s), time.monotonic()
         assert longest < 0.4
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_threads_are_used_again_and_tell_their_faults(database, register):
+    async def threads(run):
+        before = threading.active_count()
+        for _ in range(20):
+            await run.in_thread(int, "1")
+        more = threading.active_count() - before
+        several = await asyncio.gather(*(run.in_thread(time.sleep, 0.3) for _ in range(10)), return_exceptions=True)
+        yield {"more": more, "several": several}
+        await run.in_thread(int, "no number")
+
+    async with workshop(database) as shop:
+        began_s = time.monotonic()
+        id = await shop.begin(register(threads))
+        assert (await shop.ended(id)).result["error"]["code"] == "internal"
+        item = (await shop.brought(id))[0]
+        assert item["more"] <= 1 and item["several"] == [None] * 10 and time.monotonic() - began_s < 2
+
+
+def test_a_thread_that_is_stuck_holds_up_no_stop():
+    script = """if True:
+        import asyncio, time
+        from tasks.threads import Threads
+        async def main():
+            stuck = asyncio.ensure_future(Threads(1).run(time.sleep, 60))
+            await asyncio.sleep(0.1)
+            stuck.cancel()
+        asyncio.run(main())
+    """
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=10, check=True)
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_a_report_has_a_time_out_of_its_own(database, monkeypatch):
+    async with workshop(database) as shop:
+        await shop.records.insert("j", ANNA["id"], [(number, {"x": number}) for number in range(5000)])
+        monkeypatch.setattr(store.records, "REPORT_S", 0.001)
+        job = await shop.ended(await shop.begin("report", by="x"))
+        assert (job.state, job.result["error"]["code"]) == ("failed", "timed-out")
 
 
 @pytest.mark.gen_test(timeout=20)
