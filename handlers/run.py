@@ -209,6 +209,9 @@ class RunTask(Base):
             self.answer({"job": body(await self.node.jobs.get(made.id))}, 202)
             return
         self.bell = Bell(self.node.hub.epoch)
+        is_old = self.request.version == "HTTP/1.0"
+        if is_old:
+            self.request.headers.pop("Connection", None)  # such an answer ends with its connection, whatever was asked
         self.node.enter(self)
         try:
             await (self._stream(made, after, self.bell) if self.wants_stream else self._whole(made, self.bell))
@@ -216,6 +219,9 @@ class RunTask(Base):
             pass  # who listened has left; the task goes on
         finally:
             self.node.leave(self)
+        if is_old:
+            await self.finish()
+            self.request.connection.close()
 
     async def _stream(self, made: Made, after: int, bell: Bell) -> None:
         self.set_header("Content-Type", "text/event-stream")

@@ -236,6 +236,16 @@ def test_new_jobs_of_a_visitor_have_a_rate(beside):
     assert statuses[0] == 400 and statuses[1:5] == [200] * 4 and 429 in statuses[5:]
 
 
+@pytest.mark.parametrize("query", ["?stream=true", ""])
+@pytest.mark.parametrize("wanted", [{}, {"Connection": "close"}, {"Connection": "keep-alive"}])
+def test_an_answer_by_the_old_http_ends_with_its_connection(guest, query, wanted):
+    link = Link(guest.server.port)
+    link.send(request("POST", f"/v1/run/import{query}", {**guest.headers, **CSV, **wanted}, b"a\n1\n", version="1.0"))
+    status, headers = read_head(link)
+    assert status == 200 and "transfer-encoding" not in headers and headers.get("connection") != ["Keep-Alive"]
+    assert link.rest().rstrip().endswith(b'"result":{"imported":1,"refused":0}}')
+
+
 def test_the_head_of_a_stream(guest):
     link = Link(guest.server.port)
     link.send(request("GET", "/v1/run/gated?stream=true&gate=", guest.headers))
