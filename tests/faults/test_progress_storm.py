@@ -14,7 +14,8 @@ from tornado.httpclient import HTTPClientError
 from tests.faults.clients import BROKEN, WIRES, Visitor
 from tests.running import Server
 
-STORM_S = 6.0
+PEACE_S = 3.0
+KILLED_S = 6.0
 CONNECTIONS = 4
 PAGES_A_WIRE = 2
 STATES_PER_S = 25
@@ -111,15 +112,15 @@ class Page:
             assert sum(time_s <= other < time_s + 1 for other in self.times[first:]) <= STATES_PER_S, self.wire
 
 
-async def storm(server: Server, kill: bool) -> tuple[Worker, list[Page], dict[str, Any]]:
+async def storm(server: Server, storm_s: float, kill: bool) -> tuple[Worker, list[Page], dict[str, Any]]:
     job = await Visitor(server.url).post("jobs", {"title": "Storm", "total": 10**6})
     worker = Worker(server.url, job)
     pages = [Page(server.url, wire, job["channel"]) for wire in WIRES for _ in range(PAGES_A_WIRE)]
     following = [asyncio.ensure_future(page.follow()) for page in pages]
-    until_s = time.monotonic() + STORM_S
+    until_s = time.monotonic() + storm_s
     working = [asyncio.ensure_future(worker.storm(until_s)) for _ in range(CONNECTIONS)]
     if kill:
-        await asyncio.sleep(STORM_S / 3)
+        await asyncio.sleep(storm_s / 3)
         server.kill()
         worker.killed_s = time.monotonic()
         await asyncio.to_thread(server.start)
@@ -136,7 +137,8 @@ async def storm(server: Server, kill: bool) -> tuple[Worker, list[Page], dict[st
 async def test_a_storm(start_server, kill):
     server: Server = start_server(hold_s=5, heartbeat_s=1, poll_s=0.1)
     began_s = time.monotonic()
-    worker, pages, last = await storm(server, kill)
+    storm_s = KILLED_S if kill else PEACE_S
+    worker, pages, last = await storm(server, storm_s, kill)
     took_s = time.monotonic() - began_s
     assert (last["state"], last["percent"]) == ("done", 100)
     for page in pages:
@@ -146,11 +148,11 @@ async def test_a_storm(start_server, kill):
     assert pages[0].states[-1]["offset"] <= WRITES_PER_S * took_s + 4  # what was written at all
     if kill:
         first = next(done for time_s, done in worker.answered if time_s > worker.killed_s)
-        assert worker.back_s < began_s + STORM_S - 0.5, "the storm was over before the server was back"
+        assert worker.back_s < began_s + storm_s - 0.5, "the storm was over before the server was back"
         for page in pages:
             since = [state["data"]["done"] for state, time_s in zip(page.states, page.times, strict=True) if time_s > worker.killed_s]
             assert any(done >= first and done < last["done"] for done in since), page.wire
     else:
-        assert len(worker.answered) > 100 * STORM_S
-    print(f"{len(worker.answered)} updates in {STORM_S} s, {pages[0].states[-1]['offset']} written", [len(page.states) for page in pages])
+        assert len(worker.answered) > 100 * storm_s
+    print(f"{len(worker.answered)} updates in {storm_s} s, {pages[0].states[-1]['offset']} written", [len(page.states) for page in pages])
     assert server.tracebacks() == []

@@ -15,7 +15,7 @@ from protocol.progress import Change
 from store.connect import connect
 from store.drivers import settle
 from tests.store.processes import Proxy
-from tests.store.working import Office, check_history, office
+from tests.store.working import ONE_DRIVER, Office, check_history, office
 
 DEADLINE_S = 0.5
 """How long a write waits for a database that is away."""
@@ -69,30 +69,31 @@ async def test_the_database_away_and_back(connection, mongo_uri):
             check_history(await near.states(one))
 
 
+@pytest.mark.parametrize("state", ["done", "cancelled"])
 @pytest.mark.gen_test(timeout=40)
-async def test_an_answer_that_is_lost_writes_nothing_twice(connection, mongo_uri):
+async def test_an_answer_that_is_lost_writes_nothing_twice(connection, mongo_uri, state):
     async with behind_a_proxy(connection, mongo_uri) as (here, proxy), office(connection.database, b"near") as near:
-        for state in ("done", "cancelled"):
-            id = await here.make()
-            await here.jobs.update(id, Change(done=10, note="before", seq=1))
-            await near.written(id, done=10)
-            proxy.mode = "swallow-answers"
-            await here.jobs.update(id, Change(done=20, note="on the way", seq=2))
-            await near.written(id, done=20)  # it has arrived, and here nobody knows
-            end = asyncio.ensure_future(here.jobs.update(id, Change(state=state)))
-            await asyncio.sleep(0.1)
-            await back(proxy)
-            with contextlib.suppress(Unavailable):
-                await end
-            await near.written(id, state=state, done=20, note="on the way")
-            async with asyncio.timeout(5):
-                while (await here.jobs.get(id)).job.state != state:
-                    await asyncio.sleep(0.02)
-            states = await near.states(id)
-            assert [one["data"]["state"] for one in states].count(state) == 1
-            check_history(states)
+        id = await here.make()
+        await here.jobs.update(id, Change(done=10, note="before", seq=1))
+        await near.written(id, done=10)
+        proxy.mode = "swallow-answers"
+        await here.jobs.update(id, Change(done=20, note="on the way", seq=2))
+        await near.written(id, done=20)  # it has arrived, and here nobody knows
+        end = asyncio.ensure_future(here.jobs.update(id, Change(state=state)))
+        await asyncio.sleep(0)
+        await back(proxy)
+        with contextlib.suppress(Unavailable):
+            await end
+        await near.written(id, state=state, done=20, note="on the way")
+        async with asyncio.timeout(5):
+            while (await here.jobs.get(id)).job.state != state:
+                await asyncio.sleep(0.02)
+        states = await near.states(id)
+        assert [one["data"]["state"] for one in states].count(state) == 1
+        check_history(states)
 
 
+@ONE_DRIVER
 @pytest.mark.gen_test(timeout=40)
 async def test_another_process_writes_while_this_one_has_lost_the_database(connection, mongo_uri):
     async with behind_a_proxy(connection, mongo_uri) as (here, proxy), office(connection.database, b"near") as near:
@@ -111,6 +112,7 @@ async def test_another_process_writes_while_this_one_has_lost_the_database(conne
         check_history(await near.states(id))
 
 
+@ONE_DRIVER
 @pytest.mark.gen_test(timeout=40)
 async def test_who_is_away_while_another_process_ends_the_job_is_told(connection, mongo_uri):
     async with behind_a_proxy(connection, mongo_uri) as (here, proxy), office(connection.database, b"near") as near:

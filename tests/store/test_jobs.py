@@ -9,7 +9,7 @@ from protocol.codes import ProtocolError
 from protocol.progress import Change, NewJob, TaskChange
 from store import jobs as jobs_module
 from tests.store.processes import ANNA, BEN
-from tests.store.working import HUNDRED, check_history, office
+from tests.store.working import HUNDRED, ONE_DRIVER, check_history, office
 
 WRITES_PER_S = 4
 
@@ -56,6 +56,7 @@ async def test_the_same_again_is_the_same_job_and_another_one_is_refused(databas
         assert len(await here.states("id-1")) == 1
 
 
+@ONE_DRIVER
 @pytest.mark.gen_test(timeout=30)
 async def test_a_storm_is_written_four_times_a_second_and_the_last_value_at_once(database):
     async with office(database) as here:
@@ -80,6 +81,7 @@ async def test_a_storm_is_written_four_times_a_second_and_the_last_value_at_once
         assert (await here.states(id))[-1]["data"]["state"] == "done"
 
 
+@ONE_DRIVER
 @pytest.mark.gen_test(timeout=30)
 async def test_the_rate_is_reckoned_here_and_the_time_left_follows(database):
     async with office(database) as here:
@@ -216,6 +218,7 @@ async def test_jobs_that_are_let_go_are_found_again(database, monkeypatch):
             assert len(here.jobs._known) <= 4
 
 
+@ONE_DRIVER
 @pytest.mark.gen_test(timeout=30)
 async def test_a_silent_job_is_stalled_and_comes_back_with_the_next_update(database):
     async with office(database, stalled_s=0.5) as here:

@@ -55,18 +55,18 @@ async def test_of_what_is_old_only_the_newest_is_kept_whatever_a_channel_may_hol
     assert await kept(process) == [14]
 
 
-@pytest.mark.parametrize("start", [Next(), Last(1), Last(1000), Oldest(), "0", "3", "13"])
 @pytest.mark.gen_test(timeout=20)
-async def test_whoever_comes_then_gets_it_and_misses_nothing(database, start):
+async def test_whoever_comes_then_gets_it_and_misses_nothing(database):
     process = await board(database)
     await retention(process, now_ms=HOUR_MS).trim(CHANNEL)
-    if isinstance(start, str):
-        start = Position(process.hub.epoch, int(start))
-    for one in (process, await Process.make(database, b"p2")):
-        follower = Follower(one)
-        await follower.follow(CHANNEL, start)
-        assert (follower.offsets, follower.gaps) == ([12], 0)
-        await one.feed.close()
+    positions = [Position(process.hub.epoch, offset) for offset in (0, 3, 13)]
+    for number, start in enumerate([Next(), Last(1), Last(1000), Oldest(), *positions]):
+        for one in (process, await Process.make(database, b"p%d" % number)):
+            follower = Follower(one)
+            await follower.follow(CHANNEL, start)
+            assert (follower.offsets, follower.gaps) == ([12], 0)
+            follower.attachment.close()
+            await one.feed.close()
 
 
 @pytest.mark.gen_test(timeout=20)

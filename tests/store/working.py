@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
+import pytest
 
 from protocol.progress import NewJob
 from store.job_channel import Ways
 from store.jobs import Jobs
 from tests.store.processes import ANNA, Process
 
+ONE_DRIVER = pytest.mark.parametrize("driver", ["motor"], indirect=True)
+"""For what takes its time, and is no matter of the driver."""
 HUNDRED = NewJob("Import", total=100, unit="rows")
 
 
@@ -60,17 +63,13 @@ async def office(
     database: Any, name: bytes = b"p1", *, watched: Any = None, stalled_s: float = 30, **limits: float
 ) -> AsyncIterator[Office]:
     made = Office(await Process.make(database, name, **limits), stalled_s)
-    bus = made.process.bus(watched) if watched is not None else None
-    if bus is not None:
-        await bus.start()
     await made.jobs.start()
-    try:
-        yield made
-    finally:
-        await made.jobs.close()
-        if bus is not None:
-            await bus.close()
-        await made.process.feed.close()
+    async with listening(watched, made):
+        try:
+            yield made
+        finally:
+            await made.jobs.close()
+            await made.process.feed.close()
 
 
 @contextlib.asynccontextmanager
@@ -78,10 +77,23 @@ async def two_offices(connection: Any, *, bus: bool = True, **options: Any) -> A
     """Two processes on one database; without a bus neither hears of what the other writes."""
     watched = connection.watcher.get_database(connection.database.name) if bus else None
     async with (
-        office(connection.database, b"p1", watched=watched, **options) as one,
-        office(connection.database, b"p2", watched=watched, **options) as two,
+        office(connection.database, b"p1", **options) as one,
+        office(connection.database, b"p2", **options) as two,
+        listening(watched, one, two),
     ):
         yield one, two
+
+
+@contextlib.asynccontextmanager
+async def listening(watched: Any, *offices: Office) -> AsyncIterator[None]:
+    """With a bus each, where *watched* is given; they end together, since each takes half a second."""
+    buses = [one.process.bus(watched) for one in offices] if watched is not None else []
+    for bus in buses:
+        await bus.start()
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(bus.close() for bus in buses))
 
 
 def check_history(states: list[dict[str, Any]]) -> None:

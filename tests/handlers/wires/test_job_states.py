@@ -75,7 +75,7 @@ def test_who_comes_late_gets_the_current_state_alone(server, opened, kind, worke
 
 
 def test_between_an_answer_and_the_stream_nothing_is_lost(server, opened, kind, worker):
-    answers = [worker.get(), worker.patch(done=5).json, worker.patch(done=6).json]
+    answers = [worker.get(), worker.patch(done=5).json]
     for answer in answers:
         wire = opened(kind, server, f"job:{worker.id}@{answer['position']}")
         wire.follow()
@@ -102,7 +102,7 @@ def test_a_storm_is_shown_at_most_20_times_a_second_and_to_its_last_value(server
     thread.start()
     try:
         seen = []
-        while time.monotonic() - began_s < 1:
+        while time.monotonic() - began_s < 0.6:
             seen.append(wire.kind("state"))
     finally:
         over.set()
