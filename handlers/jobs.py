@@ -85,7 +85,7 @@ class JobCancel(KeyBearer):
             raise ProtocolError("forbidden", "Only who made the job may cancel it, or the bearer of its key.")
 
 
-class JobItems(Base):
+class JobItems(KeyBearer):
     async def get(self, id: str) -> None:
         await self.node.jobs.made(id)
         parameters = self.parameters()

@@ -64,7 +64,7 @@ class Node:
         self.metrics = Metrics()
         rate = self.settings.publish_per_s
         self.publishes = Buckets(rate, 10 * rate)
-        self.starts = Buckets(rate / 4, 2 * rate)
+        self.starts = Buckets(rate, 10 * rate)
         """New jobs and votes."""
         self.locates = Buckets(50 * rate, 500 * rate)
         """Channels that a user may subscribe to: some cost a read of the log."""

@@ -28,8 +28,6 @@ from store.jobs import Made
 from store.uploads import Upload
 from tasks.registry import TASKS
 
-NOT_INPUT = ("id", "stream", "wait", "token", "lastEventId", "_")
-"""Parameters of a GET that are ours."""
 MAX_INPUT_BYTES = 64 * 1024
 UPLOAD_S = 1800.0
 """How long a file may take to arrive: at 30 KB/s it does."""
@@ -62,8 +60,8 @@ class RunTask(Base):
         self.task = task
         self.address = self.outside.address
         self.query = self.parameters()
-        self.wants_stream = self._wants("stream", "true")
-        self.waits = not self._wants("wait", "0")
+        self.wants_stream = self._wants_stream()
+        self.waits = self.query.get("wait", [""])[-1] != "0"
         self.id = self.query.get("id", [None])[-1]
         check_id(self.id)
         self.node.admit(self.address)
@@ -91,7 +89,7 @@ class RunTask(Base):
             await self._resume(last)
             return
         await self._check_may_start()
-        given = {key: values[-1] for key, values in self.query.items() if key not in NOT_INPUT}
+        given = {key: values[-1] for key, values in self.query.items() if key in self.task.fields}
         await self._answer(await self._begin(self._checked(given)), -1)
 
     async def post(self, name: str) -> None:
@@ -150,10 +148,10 @@ class RunTask(Base):
         with contextlib.suppress(PyMongoError):  # it is swept out later
             await self.node.uploads.delete(upload.id)
 
-    def _wants(self, name: str, value: str) -> bool:
-        wanted = self.query.get(name, [None])[-1]
-        if wanted not in (None, value):
-            raise ProtocolError("bad-request", f"{name} is {value}, or not there.", field=name)
+    def _wants_stream(self) -> bool:
+        wanted = self.query.get("stream", [None])[-1]
+        if wanted not in (None, "true"):
+            raise ProtocolError("bad-request", "stream is true, or not there.", field="stream")
         return wanted is not None
 
     async def _check_may_start(self) -> None:

@@ -28,7 +28,7 @@ class NewVote(msgspec.Struct):
     question: str
     choices: list[str]
     multiple: bool = False
-    closes: int | None = None
+    closes: int | float | None = None
     """When it closes by itself, ms since 1970 UTC."""
     voters: Literal["signed-in"] | None = None
     """Whose ballots count: anybody's, or only those of users whom the site itself has signed in."""
@@ -36,6 +36,7 @@ class NewVote(msgspec.Struct):
 
     def check(self) -> None:
         """Raises ProtocolError. Whether `closes` lies ahead is left to `check_closes`: a vote that was made may be asked for again."""
+        self.closes = self.closes and round(self.closes)
         _check_text(self.question, "question", "A question", MAX_QUESTION_CHARS)
         if not MIN_CHOICES <= len(self.choices) <= MAX_CHOICES:
             raise ProtocolError("bad-request", f"A vote has {MIN_CHOICES} to {MAX_CHOICES} choices.", field="choices")
@@ -83,7 +84,17 @@ class Vote(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, id: str, new: NewVote, tally: list[int], voters: int, open: bool) -> Vote:
-        return cls(id, new.question, new.choices, new.multiple, tally, voters, open, new.closes, new.voters == "signed-in")
+        return cls(
+            id,
+            new.question,
+            new.choices,
+            new.multiple,
+            tally,
+            voters,
+            open,
+            None if new.closes is None else int(new.closes),
+            new.voters == "signed-in",
+        )
 
 
 class Move(NamedTuple):

@@ -46,7 +46,7 @@ class Feed:
                 if log.head is None:
                     log = self._hub.learn(channel, *await self._reader.newest(channel, FIRST_BYTES))
                 resolution = resolve(start, self._hub.epoch, log)
-                if resolution is None and log.held is not None:
+                if log.held is not None and not (isinstance(start, Position) and resolution):  # who comes anew gets the newest
                     self._hub.release(channel)
                     resolution = resolve(start, self._hub.epoch, log)
                 if resolution is None:

@@ -164,6 +164,8 @@ class JobChannel:
         receipt = await self._log.append(self.name, self._user, None, _encode(job), is_state=True, after=self.offset)
         if receipt.offset > self.offset:
             self.job, self.offset = job, receipt.offset
+        if job.is_final:
+            self._hub.release(self.name)
 
     async def _write_all(self) -> None:
         try:

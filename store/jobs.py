@@ -50,7 +50,7 @@ class Jobs:
         self._jobs = database.jobs
         self._ways = ways
         self._keep_days = keep_days
-        self._stalled_s = stalled_s
+        self.stalled_s = stalled_s
         self._known: dict[str, tuple[Made, JobChannel]] = {}
         self._asleep: dict[str, tuple[float, float]] = {}
         """Stalled jobs: when to look at each again, and how long that is put off."""
@@ -168,8 +168,8 @@ class Jobs:
 
     async def _watch_silence(self) -> None:
         """A job is stalled when nothing was heard of it for so long while we were there to hear it."""
-        await asyncio.sleep(self._stalled_s)
-        pause_s = min(EVERY_S, self._stalled_s / 4)
+        await asyncio.sleep(self.stalled_s)
+        pause_s = min(EVERY_S, self.stalled_s / 4)
         while True:
             try:
                 await self._look_around(pause_s)
@@ -204,5 +204,5 @@ class Jobs:
             return False
         if channel.job.is_final:
             await self._ended(id)
-        await channel.stall(self._stalled_s)
+        await channel.stall(self.stalled_s)
         return channel.job.state == "stalled"

@@ -42,7 +42,7 @@ class Records:
                     raise
         return [document["_id"] for document in documents]
 
-    async def groups(self, which: dict[str, str], by: str, of: str | None, top: int) -> list[dict[str, Any]]:
+    async def groups(self, which: dict[str, str], by: str | None, of: str | None, top: int) -> list[dict[str, Any]]:
         """The records of *which* (`j`, a job, or `u`, a user) counted by the field *by*, the largest groups first.
 
         With *of* also sum, mean, least and greatest of that field, as far as it holds numbers.
@@ -57,7 +57,7 @@ class Records:
         }
         pipeline = [
             {"$match": which},
-            {"$group": {"_id": _field(by), "count": {"$sum": 1}, **(numbers if of else {})}},
+            {"$group": {"_id": by and _field(by), "count": {"$sum": 1}, **(numbers if of else {})}},
             {"$sort": {"count": -1, "_id": 1}},
             {"$limit": top},
         ]

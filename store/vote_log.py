@@ -98,6 +98,8 @@ class VoteLog:
             if standing.position.epoch != self._reader.epoch:
                 raise EpochChanged("the state was stored in a log that is no more")
             self._hub.deliver(channel, [state])
+            if not standing.vote.open:
+                self._hub.release(channel)
             self._trimmable.add(channel)
         return standing
 

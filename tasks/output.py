@@ -85,7 +85,9 @@ class Output:
                 return
             self._told_total = self._run.total
             stored = self.count - len(self._buffer)
-            await self._jobs.update(self._run.job, TaskChange(done=stored, items=stored, **self.total))
+            shown = await self._jobs.update(self._run.job, TaskChange(done=stored, items=stored, **self.total))
+            if shown.job.is_final:
+                raise ProtocolError("job-ended")
 
     async def _store(self) -> None:
         buffer, failed = self._buffer, self._failed

@@ -73,6 +73,8 @@ class Task:
     unit: str = "items"
     is_safe: bool = False
     """Free of side effects, so GET may start it (RFC 9110 section 9.2.1)."""
+    fields: tuple[str, ...] = ()
+    """What GET may give it; other parameters are ignored."""
     takes_files: bool = False
     timeout_s: float = TIMEOUT_S
     check: Callable[[dict[str, Any]], None] = lambda given: None

@@ -13,20 +13,19 @@ FIELDS = ("by", "of", "job", "top")
 
 
 def check(given: dict[str, Any]) -> None:
-    """`by`, a field; `of`, a field with numbers; `job`, an import (else all of the visitor's own); `top`, how many groups."""
+    """`by`, a field, without which all are one group; `of`, a field with numbers; `job`, an import, else all of the visitor's
+    own; `top`, how many groups."""
     for name, value in given.items():
         if name not in FIELDS:
             raise ProtocolError("bad-request", f"A report has no {name[:40]}.", field=name[:40])
         if name != "top" and not (value is None or isinstance(value, str) and 1 <= len(value) <= MAX_CHARS):
             raise ProtocolError("bad-request", f"{name} is a text of 1 to {MAX_CHARS} characters.", field=name)
-    if given.get("by") is None:
-        raise ProtocolError("bad-request", "by names the field to count by.", field="by")
     top = str(given.get("top", DEFAULT_TOP))
     if not (top.isascii() and top.isdigit() and len(top) <= 4 and 1 <= int(top) <= MAX_GROUPS):
         raise ProtocolError("bad-request", f"top is 1 to {MAX_GROUPS}.", field="top")
 
 
-@task("report", title="Report", unit="groups", is_safe=True, timeout_s=120, check=check)
+@task("report", title="Report", unit="groups", is_safe=True, timeout_s=120, fields=FIELDS, check=check)
 async def report(run: Run) -> AsyncIterator[Item]:
     by, of, job = (run.input.get(name) for name in ("by", "of", "job"))
     which = {"j": job} if job else {"u": run.user}

@@ -132,7 +132,7 @@ class Runner:
                 if not await self._leases.renew(id):
                     logger.warning("task %s is somebody else's by now", id)
                     return
-            if now_s - told_s > SIGN_OF_LIFE_S:
+            if now_s - told_s > min(SIGN_OF_LIFE_S, self._jobs.stalled_s / 3):
                 told_s = now_s
                 await self._jobs.update(id, TaskChange())
 
@@ -169,6 +169,8 @@ class Runner:
         if task is None:
             raise TaskError("not-found", f"This server has no task {made.task['name']}.")
         stored, failed = await self._so_far(made.id)
+        if stored:
+            await self._jobs.update(made.id, TaskChange(done=stored, items=stored))
         given = msgspec.json.decode(made.task["input"])
         run = Run(made.id, made.user["id"], given, made.task.get("upload"), stored, failed, self._records, self._uploads)
         output = Output(self._jobs, self._items, run)

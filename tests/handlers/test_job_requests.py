@@ -215,7 +215,7 @@ def read_job(link: Link) -> dict:
 
 
 def test_a_user_makes_so_many_jobs_and_no_more(beside):
-    server = beside(publish_per_s=4)
+    server = beside(publish_per_s=0.8)
     visitor, other = Visitor(server), Visitor(server)
     id = secrets.token_urlsafe(16)
     made = [visitor.ask("POST", "/v1/jobs", data={"title": "x", **({"id": id} if number == 0 else {})}) for number in range(8)]

@@ -118,14 +118,12 @@ def test_stream_is_true_or_not_there(visitor, value):
         ("POST", "/v1/run/report", {"headers": CSV, "body": TABLE}, (415, "bad-media-type", None)),
         ("POST", "/v1/run/report", {"form": "by=x"}, (415, "bad-media-type", None)),
         ("POST", "/v1/run/report", {"headers": JSON, "body": b" " * 70_000}, (413, "too-large", None)),
-        ("POST", "/v1/run/report", {}, (400, "bad-request", "by")),
-        ("GET", "/v1/run/report", {}, (400, "bad-request", "by")),
         ("GET", "/v1/run/report?by=", {}, (400, "bad-request", "by")),
         ("GET", "/v1/run/report?by=x&of=" + "x" * 129, {}, (400, "bad-request", "of")),
         ("GET", "/v1/run/report?by=x&top=0", {}, (400, "bad-request", "top")),
         ("GET", "/v1/run/report?by=x&top=1001", {}, (400, "bad-request", "top")),
         ("GET", "/v1/run/report?by=x&top=%D9%A3", {}, (400, "bad-request", "top")),
-        ("GET", "/v1/run/report?by=x&colour=red", {}, (400, "bad-request", "colour")),
+        ("POST", "/v1/run/report", {"data": {"colour": "red"}}, (400, "bad-request", "colour")),
         ("POST", "/v1/run/report", {"data": {"by": 1}}, (400, "bad-request", "by")),
         ("POST", "/v1/run/report", {"data": {"by": "x", "top": True}}, (400, "bad-request", "top")),
         ("POST", "/v1/run/report", {"data": {"by": "x", "job": {"$gt": ""}}}, (400, "bad-request", "job")),
@@ -169,6 +167,9 @@ def test_the_same_file_under_the_same_id_is_one_job(server, visitor):
     assert len(stored(server, first[0]["id"])) == 2
     for headers, body in ((CSV, TABLE + b"x,1\n"), (JSON, json.dumps(ROWS).encode()), (FORM, form(part(TABLE)))):
         assert visitor.ask("POST", target, headers, body=body).refusal() == (409, "id-reused", "id")
+    both = f"/v1/run/import?id={new_id()}"
+    assert visitor.ask("POST", both, CSV, body=b'["a"]').status == 200
+    assert visitor.ask("POST", both, JSON, body=b'["a"]').refusal() == (409, "id-reused", "id")
     eventually(lambda: uploads(server) == 0)
 
 
@@ -206,3 +207,15 @@ def test_the_first_answer_makes_a_visitor_and_keeps_it(server):
     someone.server, someone.headers = server, {}
     job = someone.ask("POST", "/v1/run/import", CSV, body=TABLE).json["job"]["id"]
     assert [one["id"] for one in someone.ask("GET", "/v1/jobs").json["jobs"]] == [job]
+
+
+def test_a_report_without_a_field_counts_all(visitor):
+    assert visitor.ask("POST", "/v1/run/import", data={"records": [{"a": 1}, {"a": 2}]}).status == 200
+    for answer in (visitor.ask("POST", "/v1/run/report", data={}), visitor.ask("GET", "/v1/run/report?colour=ignored&wait=25")):
+        assert [(item["value"], item["count"]) for item in answer.json["items"]] == [(None, 2)]
+        assert answer.json["result"]["records"] == 2
+
+
+def test_without_waiting_the_job_alone_is_answered(visitor):
+    answer = visitor.ask("POST", "/v1/run/import?wait=0", data={"records": [{"a": 1}]})
+    assert answer.status == 202 and answer.json["job"]["title"] == "Import" and "items" not in answer.json

@@ -253,7 +253,7 @@ def test_free_identities_stuff_no_vote_of_signed_in_users(server, visitor):
 def test_votes_and_ballots_of_a_user_are_limited(beside):
     server = beside(publish_per_s=2)
     visitor, other = Visitor(server), Visitor(server)
-    made = [visitor.ask("POST", "/v1/votes", data=ASKED) for _ in range(8)]
+    made = [visitor.ask("POST", "/v1/votes", data=ASKED) for _ in range(30)]
     refused = [answer for answer in made if answer.status != 201]
     assert len(refused) >= 3 and {answer.refusal()[:2] for answer in refused} == {(429, "rate-limited")}
     assert other.ask("POST", "/v1/votes", data=ASKED).status == 201
