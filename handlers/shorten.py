@@ -14,7 +14,7 @@ PREFERENCE ageMs allowAgain answered arm backOffMs boot canRequest choice closeA
 eventStream failures flush forced forget frames hasState heartbeatMs hide holdS isAlive isArmed isAside isConnected isFetch isFinal
 isForeign isHello isHidden isLive isLong isNetwork isOverdue isProven isProvenAtOnce isRefused isRetry isStream isStruck isTimeout
 isTransient judge listeners mayRetry mute negotiator noteCut nudge onQuiet outbox outs overdue pageRttMs parsePosition path pauseMs
-prepare promised proofMs publisher quietMs rank reasonOf recall receive recheck record remembered renewToken restart retryMs rttMs save
+prepare promised proofMs publisher quietMs rank reasonOf recall receive recheck remembered renewToken restart retryMs rttMs save
 sentMs settle sinceMs soonest strikes subscriptions suspect timeoutMs timers tries waitS wasUsed
 """
 PRIVATE = frozenset(_PRIVATE.split())
