@@ -2,13 +2,14 @@
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pymongo
 
 from tests.handlers.inside import Inside
-from tests.handlers.talking import Link, Visitor, database_uri, read_chunk, read_head, request
+from tests.handlers.talking import PATIENCE_S, Link, Visitor, database_uri, read_chunk, read_head, request
 from tests.running import Server
 
 CSV = {"Content-Type": "text/csv"}
@@ -52,10 +53,12 @@ class Stream:
         self.events: list[Event] = []
         self._text = b""
         self._ended = False
+        self._deadline_s = time.monotonic() + 6 * PATIENCE_S
 
     def next(self) -> Event | None:
         """None at the end of the stream."""
         while b"\n\n" not in self._text and not self._ended:
+            assert time.monotonic() < self._deadline_s, "it goes on without an end"
             chunk = read_chunk(self.link)
             self._ended = not chunk
             self._text += chunk

@@ -39,7 +39,7 @@ GATES: dict[str, asyncio.Event] = {}
 @pytest.fixture(scope="module")
 def beats(server):
     """A server in this process, with tasks of these tests and a short heartbeat."""
-    for task in (Task("gated", "Gated", gated, is_safe=True), Task("many", "Many", many)):
+    for task in (Task("gated", "Gated", gated, is_safe=True, fields=("gate",)), Task("many", "Many", many)):
         TASKS[task.name] = task
     with inside(database_uri(server, secrets.token_hex(4)), heartbeat_s=0.5, connections_per_address=30) as running:
         yield running
@@ -186,8 +186,8 @@ def test_a_cancel_ends_the_stream_and_the_whole_answer(beats, guest, gate):
 
 def unsent(beats) -> int:
     """Bytes that wait in this process for its listeners."""
-    streams = [connection.request.connection.stream for connection in list(beats.node.connections)]
-    return sum(len(stream._write_buffer) for stream in streams)
+    connections = list(beats.node.connections)
+    return sum(len(c.request.connection.stream._write_buffer) + sum(map(len, c._write_buffer)) for c in connections)
 
 
 def test_a_slow_reader_of_a_hundred_thousand_items_costs_little(beats, guest):
@@ -229,7 +229,7 @@ def test_more_tasks_than_a_visitor_may_run(beats, guest, gate):
 
 
 def test_new_jobs_of_a_visitor_have_a_rate(beside):
-    limited = Visitor(beside(publish_per_s=2))
+    limited = Visitor(beside(publish_per_s=0.4))
     statuses = [
         limited.ask("POST", "/v1/run/import?stream=x" if n == 0 else "/v1/run/import", CSV, body=b"a\n1\n").status for n in range(7)
     ]
