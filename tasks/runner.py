@@ -27,7 +27,7 @@ from tasks.registry import TASKS, Run, TaskError
 
 LOOK_EVERY_S = 0.5
 """How often a running task learns of a cancel, at least."""
-SWEEP_S = 2.0
+SWEEP_S = 1.0
 SWEEP_UPLOADS_S = 3600.0
 SIGN_OF_LIFE_S = 10.0
 CLOSE_S = 2.0

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,19 +53,21 @@ class Stream:
         self.retry_ms: int | None = None
         self.events: list[Event] = []
         self._text = b""
+        self._blocks: deque[bytes] = deque()
         self._ended = False
         self._deadline_s = time.monotonic() + 6 * PATIENCE_S
 
     def next(self) -> Event | None:
         """None at the end of the stream."""
-        while b"\n\n" not in self._text and not self._ended:
+        while not self._blocks:
+            if self._ended:
+                return None
             assert time.monotonic() < self._deadline_s, "it goes on without an end"
             chunk = read_chunk(self.link)
             self._ended = not chunk
-            self._text += chunk
-        if self._ended and not self._text:
-            return None
-        block, _, self._text = self._text.partition(b"\n\n")
+            *blocks, self._text = (self._text + chunk).split(b"\n\n")
+            self._blocks.extend(blocks)
+        block = self._blocks.popleft()
         found, id = None, ""
         for line in block.decode().split("\n"):
             field, _, value = line.partition(": ")

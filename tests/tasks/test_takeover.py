@@ -19,7 +19,7 @@ SWEEP_S = 0.1
 
 @pytest.fixture
 def driver() -> str:
-    """One of the two: the other one runs the server of the tests of handlers and faults."""
+    """One of the two; what a task does is tested with the other, and so are handlers and faults."""
     return "pymongo"
 
 
