@@ -10,12 +10,12 @@ except ImportError:  # there is no wheel for this system: the library works the 
     minify = None
 
 _PRIVATE = """
-PREFERENCE ageMs allowAgain answered arm backOffMs boot canRequest choice closeAll demote denied died disarm dueMs emit emitter errorOf
-eventStream failures flush forced forget frames hasState heartbeatMs hide holdS isAlive isArmed isAside isConnected isFetch isFinal
-isForeign isHello isHidden isLive isLong isNetwork isOverdue isProven isProvenAtOnce isRefused isRetry isStream isStruck isTimeout
+PREFERENCE ageMs allowAgain answered arm backOffMs boot canRequest choice closeAll dataBlock demote denied died disarm dueMs emit emitter errorOf
+eventStream failures flush forced forget frames hasState heartbeatMs hide holdS inUse isAlive isAnswered isArmed isAside isConnected isFetch isFinal
+isForeign isHello isHidden isLive isLong isNetwork isOverdue isProven isProvenAtOnce isRefused isRetry isServed isStream isStruck isTimeout
 isTransient judge listeners mayRetry mute negotiator noteCut nudge onQuiet outbox outs overdue pageRttMs parsePosition path pauseMs
 prepare promised proofMs publisher quietMs rank reasonOf recall receive recheck remembered renewToken restart retryMs rttMs save
-sentMs settle sinceMs soonest strikes subscriptions suspect timeoutMs timers tries waitS wasUsed
+scriptFolder sentMs setCookie settle sinceMs soonest strikes subscriptions suspect timeoutMs timers tries waitS wasUsed
 """
 PRIVATE = frozenset(_PRIVATE.split())
 """Properties that neither a page, nor the server, nor the browser knows."""

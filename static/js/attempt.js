@@ -10,11 +10,13 @@
 
   var PATIENCE_MS = 10000; // for a wire that others stand in for meanwhile
   var PROOF_MS = 1000;
+  var LATE_MS = 1000; // an event stream that takes longer, on top of the way there and back, is held back on purpose
   var SILENT_BEATS = 1.5;
 
   /**
    * hooks: hello(a, event, isFirst), proven(a), overdue(a), event(a, event) → whether it was news, mute(a, why),
-   * ended(a, reason). The caller sees a.name, a.rank, a.isHello, a.isProven, a.isOverdue, a.record.
+   * ended(a, reason), isServed() → whether another wire is in use. The caller sees a.name, a.rank, a.isHello, a.isProven,
+   * a.isOverdue, a.record.
    */
   anywire.attempt = function (env, server, name, rank, hooks) {
     var kind = anywire.wires[name];
@@ -29,10 +31,11 @@
       name: name, rank: rank, record: record, isHello: false, isProven: false, isOverdue: false, lost: {},
 
       start: function () {
-        expect(Math.max(PATIENCE_MS, 2 * server.quietMs()));
+        doubtAfter(0);
         try {
           wire = kind.open(env, server, {
             phase: phase,
+            cut: cut,
             text: text,
             event: event,
             heard: heard,
@@ -45,6 +48,8 @@
         }
       },
 
+      /** Its verdict. */
+      say: function (word) { record.verdict = name + '.' + word; },
       ageMs: function () { return server.sinceMs() - record.helloMs; },
       sync: function () { wire.sync(); },
       rewind: function (channel) { if (!isOver) { wire.rewind(channel); } },
@@ -79,7 +84,7 @@
         timers.clear();
         try { wire.close(); } catch (never) { /* it didn't start */ }
         record.endedMs = server.sinceMs();
-        record.verdict = name + '.' + word;
+        a.say(word);
       }
     };
 
@@ -87,10 +92,26 @@
       if (!record.phases[word]) { record.phases[word] = server.sinceMs(); }
     }
 
-    function expect(ms) {
+    function cut(afterMs) { record.cutMs = Math.round(afterMs); }
+
+    // What is wrong with a wire that keeps us waiting. Only an event stream is held back for what it is: plain requests
+    // get their answers meanwhile.
+    function why() {
+      var isOpen = a.isHello || record.phases.open;
+      if (name !== 'sse' || wasProven) { return isOpen ? 'silent' : 'swallowed'; }
+      return a.isHello ? 'one-behind' : isOpen || server.isAnswered ? 'buffered' : 'swallowed';
+    }
+
+    function expect(ms) { timers.arm('life', function () { end({why: why()}); }, ms); }
+
+    // A first opinion after a second, for who looks and for what may stand in; the wire has some seconds more to refute it.
+    function doubtAfter(ms) {
       timers.arm('life', function () {
-        end({why: name === 'sse' ? 'buffered' : a.isHello || record.phases.open ? 'silent' : 'swallowed'});
-      }, ms);
+        a.say(why());
+        a.isOverdue = a.isHello;
+        expect(PATIENCE_MS);
+        hooks.overdue(a);
+      }, ms + Math.max(PROOF_MS, 4 * server.rttMs));
     }
 
     function heard() {
@@ -122,18 +143,23 @@
 
     function hello(ev) {
       var isFirst = !a.isHello;
+      var tookMs = server.sinceMs() - record.startedMs;
+      if (isFirst && name === 'sse' && tookMs > LATE_MS + 4 * server.rttMs) {
+        record.delayMs = tookMs;
+        if (hooks.isServed()) { // by a wire that was quicker, and will be with each event
+          end({why: 'delayed'});
+          return;
+        }
+      }
       a.isHello = true;
       beatMs = ev.heartbeat || 15000;
       if (isFirst) {
         phase('hello');
         record.helloMs = server.sinceMs();
         record.verdict = 'usable';
+        if (!wire.isStream) { server.rttMs = server.rttMs || tookMs; }
         a.ping();
-        timers.arm('life', function () {
-          a.isOverdue = true;
-          expect(PATIENCE_MS);
-          hooks.overdue(a);
-        }, (kind.proofMs || 0) + Math.max(PROOF_MS, 4 * server.rttMs));
+        doubtAfter(kind.proofMs || 0);
       }
       hooks.hello(a, ev, isFirst);
     }
@@ -157,8 +183,12 @@
 
     function end(reason) {
       if (isOver) { return; }
-      if (a.isHello && reason.isHidden) { server.noteCut(env.now() - heardMs); }
-      if (wasProven && /blocked|cut/.test(reason.why)) { reason.why = 'lost'; }
+      if (a.isHello && reason.isHidden && server.noteCut(env.now() - heardMs)) {
+        reason.why = 'cut';
+        cut(env.now() - heardMs);
+      } else if (wasProven && /blocked|cut/.test(reason.why)) {
+        reason.why = 'lost';
+      }
       a.close(reason.why);
       hooks.ended(a, reason);
     }

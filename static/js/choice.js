@@ -8,7 +8,7 @@
   /** hooks: use(a), state(word), attempt(a). settled(a): *a* is in use and not doubtful, so nothing else need be started. */
   anywire.choice = function (env, hooks, settled) {
     var timers = anywire.timers(env);
-    var choice = {live: [], current: null, settle: settle};
+    var choice = {live: [], inUse: null, settle: settle};
 
     /** Those of the transport *name*. */
     choice.of = function (name) {
@@ -24,13 +24,13 @@
     choice.remove = function (a) {
       choice.live = anywire.without(choice.live, a);
       hooks.attempt(a);
-      if (a === choice.current) { choice.current = null; }
+      if (a === choice.inUse) { choice.inUse = null; }
     };
 
     choice.closeAll = function (word) {
       var all = choice.live;
       choice.live = [];
-      choice.current = null;
+      choice.inUse = null;
       timers.clear();
       anywire.each(all, function (a) { close(a, word); });
     };
@@ -41,9 +41,9 @@
     }
 
     function settle() {
-      var best = choice.current;
+      var best = choice.inUse;
       anywire.each(choice.live, function (a) { if (a.isHello && (!best || isBetter(a, best))) { best = a; } });
-      if (best && best !== choice.current) { use(best); }
+      if (best && best !== choice.inUse) { use(best); }
       if (!best || best.isOverdue) { return; }
       if (best.isProven) {
         anywire.each(choice.live, function (a) {
@@ -57,7 +57,7 @@
     }
 
     function use(a) {
-      choice.current = a;
+      choice.inUse = a;
       a.wasUsed = true;
       anywire.each(anywire.keys(a.lost), a.rewind);
       a.lost = {};

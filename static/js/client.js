@@ -20,7 +20,6 @@
     var key = 'anywire:' + server.root;
     var memory = anywire.memory(env, key);
     var outbox = anywire.outbox(env, options.isAside ? '' : key);
-    var report = anywire.report(server, options.report !== false);
     var forced = anywire.forced(env.search);
     var remembers = options.remember !== false && !forced && !options.transports;
     var network = server.offer.network;
@@ -30,6 +29,7 @@
     var isAway = false; // in the back-forward cache
     var isClosed = false;
     var wire = {transport: '', state: 'connecting', user: server.offer.user || null, attempts: []};
+    var report = anywire.report(env, server, options.report !== false, wire, function () { return network; });
     var negotiator;
     var publisher;
     var unlisten;
@@ -60,6 +60,7 @@
     function note(record) {
       if (!anywire.has(wire.attempts, record)) { wire.attempts.push(record); }
       if (wire.attempts.length > MAX_ATTEMPTS) { wire.attempts.shift(); }
+      report(record);
       emitter.emit('attempt', record);
     }
 
@@ -146,7 +147,6 @@
         if (a !== negotiator.current()) { return; }
         if (remembers) { memory.keep(network, a.name); }
         publisher.flush();
-        report(a.name, network, wire.attempts);
       },
       event: onEvent,
       attempt: function (a) { note(a.record); },

@@ -28,7 +28,7 @@
           if (heldMs < FIRST_S * 1200 || holdS === FIRST_S || anywire.reasonOf(result).isAlive) { return undefined; }
           wasCut = true;
           holdS = Math.max(FIRST_S, Math.floor(heldMs / 1000 * MARGIN));
-          listener.phase('cut');
+          listener.cut(heldMs);
           return 0;
         }
       });

@@ -27,14 +27,16 @@
     var isPatient = false; // the wait under way is the server's wish
     var isStopped = true;
 
+    function current() { return choice.inUse; }
+
     // --- starting wires
 
     function open(name) {
       var a = anywire.attempt(env, server, name, anywire.indexOf(hooks.names(), name), {
-        hello: onHello, proven: onProven, overdue: onOverdue, event: onEvent, mute: onMute, ended: onEnded
+        hello: onHello, proven: onProven, overdue: onOverdue, event: onEvent, mute: onMute, ended: onEnded, isServed: current
       });
       choice.add(a);
-      if (!choice.current) { hooks.state('connecting'); }
+      if (!choice.inUse) { hooks.state('connecting'); }
       a.start();
     }
 
@@ -50,7 +52,7 @@
       timers.disarm('stagger');
       if (name) { open(name); }
       if (queue.length) {
-        timers.arm('stagger', function () { if (!choice.current || choice.current.isOverdue) { next(); } },
+        timers.arm('stagger', function () { if (!choice.inUse || choice.inUse.isOverdue) { next(); } },
           Math.min(LONGEST_STAGGER_MS, Math.max(STAGGER_MS, 2.5 * server.rttMs)));
       }
     }
@@ -65,7 +67,7 @@
       isAlone = true;
       queue = [];
       if (!choice.of(worked).length) { open(worked); }
-      timers.arm('alone', function () { if (!choice.current && !timers.isArmed('wait')) { race(''); } }, server.quietMs());
+      timers.arm('alone', function () { if (!choice.inUse && !timers.isArmed('wait')) { race(''); } }, server.quietMs());
     }
 
     function wait(ms, isServersWish) {
@@ -101,17 +103,18 @@
     }
 
     function onOverdue(a) {
+      hooks.attempt(a);
       choice.settle();
-      if (a === choice.current) { startNext(); }
+      if (a === choice.inUse) { startNext(); }
     }
 
     function startNext() {
-      if (!queue.length) { queue = anywire.without(hooks.names(), choice.current.name); }
+      if (!queue.length) { queue = anywire.without(hooks.names(), choice.inUse.name); }
       next();
     }
 
     function onEvent(a, event) {
-      var word = hooks.event(a, event, a === choice.current);
+      var word = hooks.event(a, event, a === choice.inUse);
       if (word === 'lost') {
         a.lost[event.channel] = true;
       } else if (word === 'rewind' && !a.lost[event.channel]) {
@@ -121,7 +124,7 @@
     }
 
     function onMute(a, why) {
-      if (a !== choice.current) { return; }
+      if (a !== choice.inUse) { return; }
       if (why === 'publish' && hooks.names().length > 1) {
         a.demote();
         startNext();
@@ -143,11 +146,11 @@
     }
 
     function planClimb() {
-      var better = anywire.filter(hooks.names().slice(0, choice.current.rank), function (name) { return !choice.of(name).length; });
+      var better = anywire.filter(hooks.names().slice(0, choice.inUse.rank), function (name) { return !choice.of(name).length; });
       timers.disarm('climb');
       recheck.soonest(better, function (name, ms) {
         timers.arm('climb', function () {
-          if (!choice.current || !choice.current.isProven) { return; }
+          if (!choice.inUse || !choice.inUse.isProven) { return; }
           recheck.tried(name);
           open(name);
           planClimb();
@@ -168,9 +171,9 @@
         if (a.isHello) { recheck.died(a.name, a.ageMs()); } else { recheck.failed(); }
       }
       choice.settle();
-      if (choice.current) {
+      if (choice.inUse) {
         if (a.isHello) { recheck.hello(); } // another wire lives, so the server does
-        if (choice.current.isOverdue) { standIn(a); }
+        if (choice.inUse.isOverdue) { standIn(a); }
       } else if (reason.isAlive) {
         answered(a, reason);
       } else if (a.isHello) {
@@ -184,7 +187,7 @@
     function standIn(a) {
       if (queue.length) {
         next();
-      } else if (a.name === choice.current.name) {
+      } else if (a.name === choice.inUse.name) {
         failures += 1;
         timers.arm('renew', renew, anywire.backOffMs(env, failures));
       }
@@ -199,7 +202,8 @@
         timers.arm('wait', begin, env.random() * RETRY_JITTER_MS);
         return;
       }
-      verdict(a, 'flapping');
+      a.say('flapping');
+      hooks.attempt(a);
       if (hooks.names().length > 1) {
         worked = '';
         race('');
@@ -208,16 +212,11 @@
       }
     }
 
-    function verdict(a, word) {
-      a.record.verdict = a.name + '.' + word;
-      hooks.attempt(a);
-    }
-
     function failed(a, reason) {
       if (!isAlone && queue.length && reason.why !== 'forbidden') {
         next();
       } else if (reason.isHidden && !choice.live.length) {
-        server.ask(function (answer) { if (!isStopped && !choice.current) { answered(a, answer); } });
+        server.ask(function (answer) { if (!isStopped && !choice.inUse) { answered(a, answer); } });
       } else {
         answered(a, reason);
       }
@@ -225,17 +224,17 @@
 
     // There is nothing left to try, and *reason* is what a plain request says.
     function answered(a, reason) {
+      if (reason.why !== 'ok') { a.say(reason.isNetwork ? 'offline' : reason.why); }
+      hooks.attempt(a);
       if (reason.isAlive) {
         wait(reason.retryMs || PATIENCE_MS * (0.5 + env.random()), true);
       } else if (reason.why === 'forbidden') {
-        verdict(a, reason.why);
         failures = MANY; // only somebody's action changes it
         backOff();
         hooks.denied(reason.error);
       } else if (isAlone && !reason.isNetwork && !reason.isHidden && hooks.names().length > 1) {
         race('');
       } else {
-        if (reason.isNetwork) { verdict(a, 'offline'); }
         backOff();
       }
     }
@@ -244,12 +243,12 @@
 
     /** The wire in use may be dead without knowing: a fresh one beside it decides. */
     function renew() {
-      if (!choice.current || choice.of(choice.current.name).length > 1) { return; }
-      if (!choice.current.isOverdue) {
-        choice.current.demote();
-        choice.current.ping();
+      if (!choice.inUse || choice.of(choice.inUse.name).length > 1) { return; }
+      if (!choice.inUse.isOverdue) {
+        choice.inUse.demote();
+        choice.inUse.ping();
       }
-      open(choice.current.name);
+      open(choice.inUse.name);
     }
 
     function closeAll(word) {
@@ -282,8 +281,8 @@
       restart: restart,
       /** The page is back: isStrong where wires may have died unnoticed. */
       wake: function (isStrong) {
-        if (choice.current) {
-          if (isStrong) { renew(); } else { choice.current.nudge(); }
+        if (choice.inUse) {
+          if (isStrong) { renew(); } else { choice.inUse.nudge(); }
         } else if (isStrong || timers.isArmed('wait')) {
           failures = 0;
           if (!isPatient || !timers.isArmed('wait')) { restart(); }
@@ -292,9 +291,9 @@
       /** The set of channels has changed. */
       sync: function () { anywire.each(choice.live, function (a) { if (a.isHello) { a.sync(); } }); },
       /** Something that was published stays without an answer. */
-      suspect: function () { if (choice.current) { choice.current.ping('publish'); } },
+      suspect: function () { if (choice.inUse) { choice.inUse.ping('publish'); } },
       forget: recheck.forget,
-      current: function () { return choice.current; }
+      current: current
     };
   };
 }(anywire));

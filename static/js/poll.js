@@ -52,7 +52,10 @@
         return;
       }
       reason = anywire.reasonOf(result);
-      if (hasAnswered && reason.isNetwork) { reason.why = 'cut'; }
+      if (hasAnswered && reason.isNetwork) {
+        reason.why = 'cut';
+        listener.cut(heldMs);
+      }
       listener.ended(reason);
     }
 

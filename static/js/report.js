@@ -3,14 +3,26 @@
 (function (anywire) {
   'use strict';
 
-  anywire.report = function (server, isOn) {
-    return function (transport, network, attempts) {
-      var failed = anywire.filter(attempts, function (record) {
-        return /(blocked|swallowed|silent|buffered|flapping|cut|refused|portal)$/.test(record.verdict);
-      });
-      if (!isOn || !failed.length) { return; }
+  var SETTLED_MS = 12000; // by then all that began together has its last verdict
+
+  function isFault(record) {
+    return /(blocked|swallowed|silent|buffered|behind|delayed|flapping|cut|refused|portal)$/.test(record.verdict);
+  }
+
+  /** Returns what is to be told of each attempt whenever it changes. */
+  anywire.report = function (env, server, isOn, wire, network) {
+    function send() {
+      isOn = true;
+      if (!anywire.filter(wire.attempts, isFault).length) { return; }
       isOn = false;
-      server.post('v1/report', JSON.stringify({transport: transport, network: network, attempts: attempts}), function () {});
+      server.post('v1/report', JSON.stringify({transport: wire.transport, network: network(), attempts: wire.attempts}),
+        function (result) { isOn = !result.status; });
+    }
+
+    return function (record) {
+      if (!isOn || !isFault(record)) { return; }
+      isOn = false;
+      env.setTimeout(send, SETTLED_MS);
     };
   };
 }(anywire));

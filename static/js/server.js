@@ -50,7 +50,10 @@
       options.token = options.contentType && token;
       options.isForeign = isForeign;
       options.timeoutMs = options.timeoutMs || REQUEST_MS;
-      return anywire.request(env, options, done);
+      return anywire.request(env, options, function (result) {
+        server.isAnswered = server.isAnswered || result.body;
+        done(result);
+      });
     }
 
     server.poll = function (path, pairs, timeoutMs, done) {
@@ -117,11 +120,12 @@
       }, {code: EXPIRED});
     };
 
-    /** A stream was cut after so long a silence. Twice the same is a box with a time-out: ask for a quicker heartbeat. */
+    /** A stream was cut after so long a silence. Twice the same is a box with a time-out (true): ask for a quicker heartbeat. */
     server.noteCut = function (silenceMs) {
-      if (silenceMs < SHORTEST_CUT_MS) { return; }
-      if (Math.abs(silenceMs - cutMs) < cutMs / 4) { server.heartbeatMs = Math.max(SHORTEST_BEAT_MS, Math.round(silenceMs / 2)); }
+      var isBox = silenceMs >= SHORTEST_CUT_MS && Math.abs(silenceMs - cutMs) < cutMs / 4;
+      if (isBox) { server.heartbeatMs = Math.max(SHORTEST_BEAT_MS, Math.round(silenceMs / 2)); }
       cutMs = silenceMs;
+      return isBox;
     };
 
     return server;

@@ -1,7 +1,8 @@
 // Why a wire failed, as one word; `attempts` shows it after the transport's name: "websocket.swallowed".
 //   blocked         refused or cut before anything came    swallowed  no answer at all
-//   silent          opened, then nothing more came         buffered   the event stream is held back on the way
-//   flapping        opens and breaks within seconds        cut        held answers are cut off
+//   silent          opened, then nothing more came         buffered   the event stream is held back whole on the way
+//   one-behind      each event is held until the next      delayed    events come late by delayMs
+//   flapping        opens and breaks within seconds        cut        ended on the way after cutMs of silence
 //   lost            worked, then broke                     refused    an HTTP status that isn't the server's own
 //   captive-portal  a page came instead of JSON            forbidden  401 or 403
 //   overloaded      429                                    draining   503, goaway: about to stop

@@ -3,6 +3,7 @@
 // alone (without a stream), and the items:
 //   'ok'        'deny' (fails at once)   'swallow' (no answer ever)   'status:503' (an HTTP answer)
 //   'silent' (a stream opens, nothing comes)   'hello-only' (then nothing more)   'late:MS' (the handshake takes so long)
+//   'behind' (each event of a stream waits for the next one)   'lag:MS' (the events of a stream come so much later)
 //   'cut:MS' (every connection or held request dies after so long)   'freeze:MS' (goes silent after so long)
 'use strict';
 const { Log } = require('./fake-log.js');
@@ -56,12 +57,17 @@ class Network {
     const clock = this.clock;
     const subscribed = new Map();
     let last = 0;
+    let held;
     let isFrozen = false;
     let isDead = false;
     const connection = {
       transport,
       send(event) {
-        last = Math.max(last, clock.ms + network.delay());
+        if (fate.word === 'behind') {
+          [event, held] = [held, event];
+          if (!event) { return; }
+        }
+        last = Math.max(last, clock.ms + network.delay() + (fate.word === 'lag' ? fate.ms : 0));
         clock.setTimeout(() => { if (!isDead && !isFrozen) { receive(event); } }, last - clock.ms);
       },
       subscribe(name, start) {
