@@ -1,4 +1,4 @@
-"""Makes the client library short: names of its own that nobody else knows become two letters, and a minifier does the rest."""
+"""Makes the client library short: names of its own that nobody else knows become a letter or two, and a minifier does the rest."""
 
 import re
 
@@ -10,32 +10,36 @@ except ImportError:  # there is no wheel for this system: the library works the 
     minify = None
 
 _PRIVATE = """
-PREFERENCE ageMs allowAgain answered arm backOffMs boot canRequest choice closeAll dataBlock demote denied died disarm dueMs emit emitter errorOf
-eventStream failures flush forced forget frames hasState heartbeatMs hide holdS inUse isAlive isAnswered isArmed isAside isConnected isFetch isFinal
-isForeign isHello isHidden isLive isLong isNetwork isOverdue isProven isProvenAtOnce isRefused isRetry isServed isStream isStruck isTimeout
-isTransient judge listeners mayRetry mute negotiator noteCut nudge onQuiet outbox outs overdue pageRttMs parsePosition path pauseMs
-prepare promised proofMs publisher quietMs rank reasonOf recall receive recheck remembered renewToken restart retryMs rttMs save
-scriptFolder sentMs serial setCookie settle sinceMs soonest strikes subscriptions suspect timeoutMs timers tries waitS wasUsed
+PREFERENCE ageMs allowAgain answered arm backOffMs boot canRequest choice closeAll dataBlock demote denied died disarm dueMs emit
+emitter errorOf eventStream failures flush forced forget frames hasState heartbeatMs hide holdS inUse isAlive isAnswered isArmed
+isAside isConnected isFetch isFinal isForeign isHello isHidden isLive isLong isNetwork isOverdue isProven isProvenAtOnce isRefused
+isRetry isServed isStream isStruck isTimeout isTransient judge listeners mayRetry mute negotiator noteCut nudge onQuiet outbox
+outs overdue pageRttMs parsePosition path pauseMs prepare promised proofMs publisher quietMs rank reasonOf recall receive recheck
+remembered renewToken restart retryMs rttMs save scriptFolder sentMs serial setCookie settle sinceMs soonest strikes subscriptions
+suspect timeoutMs timers tries waitS wasUsed
 """
 PRIVATE = frozenset(_PRIVATE.split())
 """Properties that neither a page, nor the server, nor the browser knows."""
 _LETTERS = "etnriosaufcldvhpmygwbkxjqz"
+_RESERVED = {"as", "do", "if", "in", "is", "of"}
+"""Words of the language, of this version or a later one."""
 _STRICT = "'use strict';"
 
 
 def shortened(source: str) -> str:
     """*source*, an ES5 script in one function, with the same behaviour."""
     once = source.replace(_STRICT, "").replace("{", "{" + _STRICT, 1)
-    short = _renamed(once)
+    short = _renamed(str(rjsmin.jsmin(once)))
     if minify is None:
-        return str(rjsmin.jsmin(short))
+        return short
     minify.config({"js-version": 5})
     return str(minify.string("text/javascript", short))
 
 
 def _renamed(source: str) -> str:
-    """The most frequent ones get the shortest names; no name in the sources begins with an underscore."""
+    """The most frequent ones get the shortest names that are no words of the sources."""
     by_use = sorted(PRIVATE, key=lambda name: (-len(re.findall(rf"\b{name}\b", source)), name))
-    letters = [first + second for first in ("", *_LETTERS) for second in _LETTERS]
-    short = {name: f"_{letter}" for name, letter in zip(by_use, letters, strict=False)}
+    taken = _RESERVED | set(re.findall(r"\w+", source))
+    letters = [first + second for first in ("", *_LETTERS) for second in _LETTERS + _LETTERS.upper()]
+    short = dict(zip(by_use, (name for name in letters if name not in taken), strict=False))
     return re.sub(r"\b(?:" + "|".join(sorted(PRIVATE)) + r")\b", lambda match: short[match[0]], source)
