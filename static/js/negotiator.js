@@ -33,6 +33,7 @@
       var a = anywire.attempt(env, server, name, anywire.indexOf(hooks.names(), name), {
         hello: onHello, proven: onProven, overdue: onOverdue, event: onEvent, mute: onMute, ended: onEnded
       });
+      recheck.tried(name);
       choice.add(a);
       if (!choice.current) { hooks.state('connecting'); }
       a.start();
@@ -89,10 +90,9 @@
       timers.disarm('wait');
       if (isFirst) { recheck.hello(); }
       hooks.hello(a, event);
-      if (isFirst) {
-        choice.settle();
-        a.sync();
-      }
+      if (!isFirst) { return; }
+      choice.settle();
+      a.sync();
     }
 
     function onProven(a) {
@@ -135,24 +135,24 @@
     function settled(best) {
       timers.disarm('stagger');
       timers.disarm('alone');
-      if (best.isProven) {
-        worked = best.name;
-        queue = [];
-        planClimb();
-      }
+      planClimb();
+      if (!best.isProven) { return; }
+      worked = best.name;
+      queue = [];
     }
 
     function planClimb() {
-      var better = anywire.filter(hooks.names().slice(0, choice.current.rank), function (name) { return !choice.of(name).length; });
+      function isFree(name) { return !choice.of(name).length; }
       timers.disarm('climb');
-      recheck.soonest(better, function (name, ms) {
-        timers.arm('climb', function () {
-          if (!choice.current || !choice.current.isProven) { return; }
-          recheck.tried(name);
-          open(name);
-          planClimb();
-        }, ms);
+      if (!choice.current) { return; }
+      recheck.soonest(anywire.filter(hooks.names().slice(0, choice.current.rank), isFree), function (name, ms) {
+        timers.arm('climb', function () { if (choice.current) { open(name); } planClimb(); }, ms);
       });
+    }
+
+    function forget(network) {
+      recheck.forget(network);
+      planClimb();
     }
 
     // --- endings
@@ -191,7 +191,6 @@
     }
 
     function lost(a) {
-      timers.disarm('climb');
       worked = a.name;
       isPatient = false;
       if (!recheck.isStruck(a.name)) {
@@ -282,6 +281,7 @@
       restart: restart,
       /** The page is back: isStrong where wires may have died unnoticed. */
       wake: function (isStrong) {
+        if (isStrong) { forget(); } // the network may be another
         if (choice.current) {
           if (isStrong) { renew(); } else { choice.current.nudge(); }
         } else if (isStrong || timers.isArmed('wait')) {
@@ -293,7 +293,7 @@
       sync: function () { anywire.each(choice.live, function (a) { if (a.isHello) { a.sync(); } }); },
       /** Something that was published stays without an answer. */
       suspect: function () { if (choice.current) { choice.current.ping('publish'); } },
-      forget: recheck.forget,
+      forget: forget,
       current: function () { return choice.current; }
     };
   };

@@ -214,6 +214,7 @@ class Network {
     if (kind === 'me') { this.user = { ...this.user, name: JSON.parse(text).name }; answer(200, { user: this.user }); return; }
     if (kind === 'alone') { this.runs.alone(this.runs.of(url, text), answer); return; }
     if (/^jobs\//.test(kind)) { this.runs.serveJob(kind, url, answer); return; }
+    if (kind === 'negotiate') { answer(200, { network: this.network, user: this.user }); return; }
     if (kind === 'report') { this.reported = JSON.parse(text); answer(200, {}); return; }
     this.servePoll(kind, new URLSearchParams(text || url.search), fate, answer, isGone);
   }
