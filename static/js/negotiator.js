@@ -19,7 +19,7 @@
   anywire.negotiator = function (env, server, hooks) {
     var timers = anywire.timers(env);
     var recheck = anywire.recheck(env);
-    var choice = anywire.choice(env, hooks, settled);
+    var choice = anywire.choice(env, hooks, settled, recheck.spared);
     var queue = [];
     var worked = '';
     var failures = 0;

@@ -76,6 +76,8 @@
         });
         if (found) { fn(found, of(found).dueMs - env.now()); }
       },
+      /** It was let go for a better one and hasn't failed: due at once where a worse one stands in for that. */
+      spared: function (name) { of(name).dueMs = env.now(); },
       /** It is being tried; should it fail, the next time is later. */
       tried: function (name) { if (of(name).dueMs <= env.now()) { of(name).dueMs = 0; } },
       /** In another *network*, or perhaps in one: what failed before means nothing here, and is due at once. */
