@@ -64,6 +64,7 @@
       a.wasUsed = true;
       anywire.each(anywire.keys(a.lost), a.rewind);
       a.lost = {};
+      if (a.isProven) { a.nudge(); } // one that stood by may rest between two polls
       hooks.use(a);
       hooks.state('open');
     }

@@ -7,7 +7,7 @@
 
   var STAGGER_MS = 250; // above a healthy handshake, below what a person takes for slow
   var LONGEST_STAGGER_MS = 1000;
-  var RETRY_JITTER_MS = 100; // many clients lose their wires at one moment
+  var RETRY_JITTER_MS = 50; // many clients lose their wires at one moment; a page feels it as a pause
   var PATIENCE_MS = 1000; // where the server asks for patience and names no time
   var FLAPPING = 3; // failures that the only transport counts for when it breaks again and again
   var MANY = 10; // failures: the back-off is at its cap
@@ -39,9 +39,9 @@
       a.start();
     }
 
-    function race(first) {
+    function race(first, failed) {
       isAlone = false;
-      queue = recheck.order(hooks.names(), first);
+      queue = recheck.order(anywire.without(hooks.names(), failed), first);
       next();
     }
 
@@ -232,7 +232,7 @@
         backOff();
         hooks.denied(reason.error);
       } else if (isAlone && !reason.isNetwork && !reason.isHidden && hooks.names().length > 1) {
-        race('');
+        race('', a.name);
       } else {
         if (reason.isNetwork) { verdict(a, 'offline'); }
         backOff();
