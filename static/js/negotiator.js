@@ -215,7 +215,7 @@
     function failed(a, reason) {
       if (!isAlone && queue.length && reason.why !== 'forbidden') {
         next();
-      } else if (reason.isHidden && !choice.live.length) {
+      } else if ((reason.isHidden || reason.isNetwork) && !choice.live.length) {
         server.ask(function (answer) { if (!isStopped && !choice.current) { answered(a, answer); } });
       } else {
         answered(a, reason);

@@ -31,6 +31,15 @@ test('a server restart: the wire that worked, alone, and no strike', () => {
   assert.strictEqual(p.count('sse') + p.count('long-poll'), 0);
 });
 
+test('where requests that are held fail and others don\'t, a page on them goes on to others', () => {
+  const p = page({ policy: { websocket: 'deny', sse: 'deny' } });
+  p.run(5000);
+  assert.strictEqual(p.wire.transport, 'long-poll');
+  p.net.policy['long-poll'] = 'deny'; // without any answer, as where nothing is reached at all
+  p.net.dropAll();
+  assert.ok(p.until(() => p.wire.transport === 'short-poll', 300));
+});
+
 test('goaway: waits as told, tries the same wire, starts no other', () => {
   const p = page();
   p.run(1000);
