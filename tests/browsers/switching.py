@@ -182,6 +182,7 @@ def switch(server: Server, driver: WebDriver, changes: int) -> Outcome:
         pages = [
             _settled(driver, number, len(_log_of(server, channel)), time.monotonic() + SETTLE_S) for number, channel in enumerate(channels)
         ]
+        driver.get("about:blank")  # nobody is left who would come again while the boxes end
     times = [[at_ms for at_ms, _, _ in page["deliveries"]] for page in pages]
     found = [
         _judge(change, times[number], times[PAGES], 1000 * PAGES / (2 * RATE))

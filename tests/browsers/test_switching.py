@@ -12,7 +12,6 @@ def test_random_changes_under_traffic_lose_nothing(browser, start_server):
     assert outcome.faults == []
     assert len(outcome.changes) == CHANGES
     assert len({change.way for change in outcome.changes}) == 12, "all pairs, up and down"
-    # What a busy machine does to a page that never changes is taken off, and the worst one of ten may still be its doing.
+    # Less what a busy machine does to a page that never changes. The p99 is looked at where delays are exact, in tests/js.
     assert outcome.net_ms(0.5) < PAUSE_MS
-    print("\n".join(line for line in server.output if "sub=" not in line)[-6000:])
     assert server.tracebacks() == []
