@@ -3,6 +3,8 @@
 import asyncio
 import random
 
+from tornado.iostream import StreamClosedError
+
 from handlers.stream_wire import StreamWire
 from handlers.wire import PING, Located, Wire, heartbeat_s, locate, retry_ms
 from protocol.codes import ProtocolError, Unavailable
@@ -34,7 +36,10 @@ class Sse(Wire):
         self.set_header("X-Accel-Buffering", "no")
         if self.request.version == "HTTP/1.0":
             self.request.headers.pop("Connection", None)  # such an answer ends with its connection, whatever was asked
-        await self.flush()
+        try:
+            await self.flush()
+        except StreamClosedError:
+            return  # who asked has left before there was anything to tell
         network = self.network()
         stream = self.detach()
         wire = StreamWire(

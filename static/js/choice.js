@@ -5,8 +5,11 @@
 
   var LINGER_MS = 2000; // a wire that was in use stays so long beside its better successor, should that one flap
 
-  /** hooks: use(a), state(word), attempt(a). settled(a): *a* is in use and not doubtful, so nothing else need be started. */
-  anywire.choice = function (env, hooks, settled) {
+  /**
+   * hooks: use(a), state(word), attempt(a). settled(a): *a* is in use and not doubtful, so nothing else need be started.
+   * spared(name): one of them is let go for a better one.
+   */
+  anywire.choice = function (env, hooks, settled, spared) {
     var timers = anywire.timers(env);
     var choice = {live: [], inUse: null, settle: settle};
 
@@ -61,12 +64,14 @@
       a.wasUsed = true;
       anywire.each(anywire.keys(a.lost), a.rewind);
       a.lost = {};
+      if (a.isProven) { a.nudge(); } // one that stood by may rest between two polls
       hooks.use(a);
       hooks.state('open');
     }
 
     function drop(a) {
       choice.live = anywire.without(choice.live, a);
+      spared(a.name);
       close(a, a.isHello ? 'superseded' : 'slower');
     }
 

@@ -22,7 +22,7 @@
     var outbox = anywire.outbox(env, options.isAside ? '' : key);
     var forced = anywire.forced(env.search);
     var remembers = options.remember !== false && !forced && !options.transports;
-    var network = server.offer.network;
+    var network = server.offer.network || memory.recall('last');
     var names = [];
     var isPreparing = false;
     var isReady = false;
@@ -138,7 +138,7 @@
       },
       hello: function (a, event) {
         setUser(event.user);
-        if (network && network !== event.network) { negotiator.forget(); }
+        if (network && network !== event.network) { negotiator.forget(event.network); }
         network = event.network;
         note(a.record);
       },
@@ -169,7 +169,7 @@
       if (isPreparing) { return; }
       isPreparing = true;
       env.soon(function () {
-        server.prepare(memory.recall(), function () {
+        server.prepare(memory.recall('last'), function () {
           isReady = true;
           setUser(server.offer.user);
           server.boot(wire.user);

@@ -9,21 +9,25 @@
     var networks;
 
     function read() {
-      try { networks = JSON.parse(env.local.getItem(key)) || {}; } catch (none) { networks = {}; }
-      anywire.each(anywire.keys(networks), function (name) {
-        if (!(env.time() - networks[name][1] < KEPT_MS)) { delete networks[name]; }
-      });
+      try {
+        networks = JSON.parse(env.local.getItem(key)) || {};
+        anywire.each(anywire.keys(networks), function (name) {
+          if (!(env.time() - networks[name][1] < KEPT_MS)) { delete networks[name]; }
+        });
+      } catch (none) { networks = {}; }
     }
 
     return {
-      /** The transport that worked in *network*, or in the last one where it isn't known yet. */
+      /** The transport that worked in *network*, or '': of 'last' the network that one worked in last. */
       recall: function (network) {
         read();
-        return (networks[network || 'last'] || [''])[0];
+        return (networks[network] || [''])[0];
       },
+      /** Its day begins when it is learned: were it renewed by each visit, short ones would stay on the slow one for ever. */
       keep: function (network, transport) {
         read();
-        networks.last = networks[network || 'last'] = [transport, env.time()];
+        if ((networks[network] || [])[0] !== transport) { networks[network] = [transport, env.time()]; }
+        networks.last = [network, env.time()];
         try { env.local.setItem(key, JSON.stringify(networks)); } catch (noRoom) { /* the next visit learns it again */ }
       }
     };

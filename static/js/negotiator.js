@@ -7,7 +7,7 @@
 
   var STAGGER_MS = 250; // above a healthy handshake, below what a person takes for slow
   var LONGEST_STAGGER_MS = 1000;
-  var RETRY_JITTER_MS = 100; // many clients lose their wires at one moment
+  var RETRY_JITTER_MS = 50; // many clients lose their wires at one moment; a page feels it as a pause
   var PATIENCE_MS = 1000; // where the server asks for patience and names no time
   var FLAPPING = 3; // failures that the only transport counts for when it breaks again and again
   var MANY = 10; // failures: the back-off is at its cap
@@ -19,7 +19,7 @@
   anywire.negotiator = function (env, server, hooks) {
     var timers = anywire.timers(env);
     var recheck = anywire.recheck(env);
-    var choice = anywire.choice(env, hooks, settled);
+    var choice = anywire.choice(env, hooks, settled, recheck.spared);
     var queue = [];
     var worked = '';
     var failures = 0;
@@ -35,14 +35,15 @@
       var a = anywire.attempt(env, server, name, anywire.indexOf(hooks.names(), name), {
         hello: onHello, proven: onProven, overdue: onOverdue, event: onEvent, mute: onMute, ended: onEnded, isServed: current
       });
+      recheck.tried(name);
       choice.add(a);
       if (!choice.inUse) { hooks.state('connecting'); }
       a.start();
     }
 
-    function race(first) {
+    function race(first, failed) {
       isAlone = false;
-      queue = recheck.order(hooks.names(), first);
+      queue = recheck.order(anywire.without(hooks.names(), failed), first);
       next();
     }
 
@@ -91,10 +92,9 @@
       timers.disarm('wait');
       if (isFirst) { recheck.hello(); }
       hooks.hello(a, event);
-      if (isFirst) {
-        choice.settle();
-        a.sync();
-      }
+      if (!isFirst) { return; }
+      choice.settle();
+      a.sync();
     }
 
     function onProven(a) {
@@ -138,24 +138,24 @@
     function settled(best) {
       timers.disarm('stagger');
       timers.disarm('alone');
-      if (best.isProven) {
-        worked = best.name;
-        queue = [];
-        planClimb();
-      }
+      planClimb();
+      if (!best.isProven) { return; }
+      worked = best.name;
+      queue = [];
     }
 
     function planClimb() {
-      var better = anywire.filter(hooks.names().slice(0, choice.inUse.rank), function (name) { return !choice.of(name).length; });
+      function isFree(name) { return !choice.of(name).length; }
       timers.disarm('climb');
-      recheck.soonest(better, function (name, ms) {
-        timers.arm('climb', function () {
-          if (!choice.inUse || !choice.inUse.isProven) { return; }
-          recheck.tried(name);
-          open(name);
-          planClimb();
-        }, ms);
+      if (!choice.inUse) { return; }
+      recheck.soonest(anywire.filter(hooks.names().slice(0, choice.inUse.rank), isFree), function (name, ms) {
+        timers.arm('climb', function () { if (choice.inUse) { open(name); } planClimb(); }, ms);
       });
+    }
+
+    function forget(network) {
+      recheck.forget(network);
+      planClimb();
     }
 
     // --- endings
@@ -194,7 +194,6 @@
     }
 
     function lost(a) {
-      timers.disarm('climb');
       worked = a.name;
       isPatient = false;
       if (!recheck.isStruck(a.name)) {
@@ -215,7 +214,7 @@
     function failed(a, reason) {
       if (!isAlone && queue.length && reason.why !== 'forbidden') {
         next();
-      } else if (reason.isHidden && !choice.live.length) {
+      } else if ((reason.isHidden || reason.isNetwork) && !choice.live.length) {
         server.ask(function (answer) { if (!isStopped && !choice.inUse) { answered(a, answer); } });
       } else {
         answered(a, reason);
@@ -233,7 +232,7 @@
         backOff();
         hooks.denied(reason.error);
       } else if (isAlone && !reason.isNetwork && !reason.isHidden && hooks.names().length > 1) {
-        race('');
+        race('', a.name);
       } else {
         backOff();
       }
@@ -281,6 +280,7 @@
       restart: restart,
       /** The page is back: isStrong where wires may have died unnoticed. */
       wake: function (isStrong) {
+        if (isStrong) { forget(); } // the network may be another
         if (choice.inUse) {
           if (isStrong) { renew(); } else { choice.inUse.nudge(); }
         } else if (isStrong || timers.isArmed('wait')) {
@@ -292,7 +292,7 @@
       sync: function () { anywire.each(choice.live, function (a) { if (a.isHello) { a.sync(); } }); },
       /** Something that was published stays without an answer. */
       suspect: function () { if (choice.inUse) { choice.inUse.ping('publish'); } },
-      forget: recheck.forget,
+      forget: forget,
       current: current
     };
   };

@@ -48,6 +48,7 @@
       }
       retryMs = hasAnswered ? style.retryMs(result, heldMs) : undefined;
       if (retryMs !== undefined) {
+        hasAnswered = false; // so hello comes again: it says whether this is still the same network
         later(retryMs);
         return;
       }

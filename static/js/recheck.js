@@ -15,11 +15,13 @@
   var LONGEST_MS = 600000;
 
   anywire.recheck = function (env) {
-    var byName = {}; // {dueMs, tries, strikes, outs}
+    var networks = {}; // what is known in each but the first: a pool of addresses must not make us forget all the time
+    var byName = {}; // here: {dueMs, tries, strikes, outs}
+    var newMs = 0; // since when we are here, unless it is where we began
     var suspect = '';
 
     function of(name) {
-      byName[name] = byName[name] || {dueMs: 0, tries: 0, strikes: 0, outs: 0};
+      byName[name] = byName[name] || {dueMs: newMs, tries: 0, strikes: 0, outs: 0};
       return byName[name];
     }
 
@@ -74,10 +76,16 @@
         });
         if (found) { fn(found, of(found).dueMs - env.now()); }
       },
+      /** It was let go for a better one and hasn't failed: due at once where a worse one stands in for that. */
+      spared: function (name) { of(name).dueMs = env.now(); },
       /** It is being tried; should it fail, the next time is later. */
-      tried: function (name) { of(name).dueMs = 0; },
-      /** Another network: what failed on the last one means nothing here. */
-      forget: function () { byName = {}; }
+      tried: function (name) { if (of(name).dueMs <= env.now()) { of(name).dueMs = 0; } },
+      /** In another *network*, or perhaps in one: what failed before means nothing here, and is due at once. */
+      forget: function (network) {
+        if (!network) { networks = {}; }
+        newMs = env.now();
+        byName = networks[network] = networks[network] || {};
+      }
     };
   };
 }(anywire));

@@ -31,6 +31,15 @@ test('a server restart: the wire that worked, alone, and no strike', () => {
   assert.strictEqual(p.count('sse') + p.count('long-poll'), 0);
 });
 
+test('where requests that are held fail and others don\'t, a page on them goes on to others', () => {
+  const p = page({ policy: { websocket: 'deny', sse: 'deny' } });
+  p.run(5000);
+  assert.strictEqual(p.wire.transport, 'long-poll');
+  p.net.policy['long-poll'] = 'deny'; // without any answer, as where nothing is reached at all
+  p.net.dropAll();
+  assert.ok(p.until(() => p.wire.transport === 'short-poll', 300));
+});
+
 test('goaway: waits as told, tries the same wire, starts no other', () => {
   const p = page();
   p.run(1000);
@@ -83,6 +92,42 @@ test('a wire that opens and dies within seconds is left after three tries, and r
   p.run(120000);
   assert.ok(p.count('websocket') > 3);
   assert.deepStrictEqual(p.got, Array.from({ length: said }, (_, i) => i));
+});
+
+for (const lifeMs of [0, 300, 2000, 8000]) {
+  test('a WebSocket that dies ' + lifeMs + ' ms after its hello, for ever: four tries a minute at most, later ever fewer', () => {
+    const p = page({ policy: { websocket: 'cut:' + lifeMs } });
+    const said = [];
+    const speak = (ms) => { p.until(() => { p.say(said.length); said.push(said.length); return false; }, ms); };
+    speak(3 * lifeMs + 2000); // by now it has died three times
+    assert.strictEqual(p.wire.transport, 'sse');
+    const changes = p.log.length;
+    speak(60000 - p.clock.ms);
+    assert.ok(p.count('websocket') <= 4, String(p.count('websocket')));
+    assert.strictEqual(p.log.length, changes); // stable
+    p.run(1800000);
+    assert.ok(p.count('websocket') > 4 && p.count('websocket') < 20, String(p.count('websocket')));
+    assert.deepStrictEqual(p.got, said);
+    p.net.policy.websocket = 'ok';
+    p.run(700000);
+    assert.strictEqual(p.wire.transport, 'websocket');
+  });
+}
+
+test('being offline is no strike, however short the wires lived in between', () => {
+  const p = page();
+  p.run(1000);
+  for (let i = 0; i < 6; i += 1) {
+    for (const name of Object.keys(p.net.policy)) { p.net.policy[name] = 'deny'; }
+    p.net.dropAll();
+    p.run(700);
+    for (const name of Object.keys(p.net.policy)) { p.net.policy[name] = 'ok'; }
+    if (i % 2) { p.env.fire('online'); }
+    assert.ok(p.until(() => p.wire.state === 'open', 2000));
+    p.run(500);
+    assert.strictEqual(p.wire.transport, 'websocket');
+  }
+  assert.ok(!p.verdicts().some((text) => /flapping/.test(text)), String(p.verdicts()));
 });
 
 test('a wire that is only cut when idle gets a quicker heartbeat', () => {

@@ -21,6 +21,7 @@ class Network {
     this.delayMs = 5; // each way
     this.jitterMs = 0;
     this.heartbeatMs = HEARTBEAT_MS;
+    this.pollMs = 2000;
     this.user = { id: 'u_1', name: 'Guest' };
     this.network = 'n_1';
     this.requests = []; // what reached the network: 'websocket', 'sse', 'long-poll', …
@@ -182,7 +183,7 @@ class Network {
         xhr.onreadystatechange();
       }, network.delay());
     };
-    const connection = { die() { answer(0, ''); }, close() { isOver = true; } };
+    const connection = { get transport() { return kind; }, die() { answer(0, ''); }, close() { isOver = true; } };
     Object.assign(xhr, { readyState: 0, status: 0, responseText: '', getResponseHeader: () => null });
     xhr.open = (method, address) => {
       url = new URL(address);
@@ -220,6 +221,7 @@ class Network {
     if (kind === 'me') { this.user = { ...this.user, name: JSON.parse(text).name }; answer(200, { user: this.user }); return; }
     if (kind === 'alone') { this.runs.alone(this.runs.of(url, text), answer); return; }
     if (/^jobs\//.test(kind)) { this.runs.serveJob(kind, url, answer); return; }
+    if (kind === 'negotiate') { answer(200, { network: this.network, user: this.user }); return; }
     if (kind === 'report') { this.reported = JSON.parse(text); answer(200, {}); return; }
     this.servePoll(kind, new URLSearchParams(text || url.search), fate, answer, isGone);
   }
@@ -250,7 +252,7 @@ class Network {
       for (const [name, offset] of positions) { events.push(...this.log.since(name, offset)); }
       return events.length > 0;
     };
-    const finish = () => { answer(200, { events, poll: 2000, next: '' }); };
+    const finish = () => { answer(200, { events, poll: this.pollMs, next: '' }); };
     const waitMs = kind === 'short-poll' ? 0 : Number(query.get('wait') || 25) * 1000;
     if (gather() || !waitMs) { finish(); return; }
     const wake = () => {

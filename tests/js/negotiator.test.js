@@ -86,6 +86,19 @@ test('what failed at first is tried again and climbed to', () => {
   assert.strictEqual(p.net.open.size, 1);
 });
 
+test('what was given up for a better one is due at once where that one dies and a worse one stands by', () => {
+  const p = page({ policy: { websocket: 'deny', sse: 'deny', 'long-poll': 'deny' } });
+  p.run(3000);
+  assert.strictEqual(p.wire.transport, 'short-poll');
+  p.net.policy.websocket = p.net.policy.sse = 'ok';
+  p.env.fire('online');
+  p.run(300);
+  assert.strictEqual(p.wire.transport, 'websocket');
+  p.net.policy.websocket = 'deny';
+  for (const connection of Array.from(p.net.open)) { if (connection.transport === 'websocket') { connection.die(); } }
+  assert.ok(p.until(() => p.wire.transport === 'sse', 200));
+});
+
 test('a transport that keeps failing is tried again ever more seldom', () => {
   const p = page({ policy: { websocket: 'deny' } });
   p.run(3600000);
