@@ -70,7 +70,8 @@ class RunTask(Base):
         if self.request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise ProtocolError("bad-media-type", "Send the body as it is, not compressed.")
         if takes_file:
-            self.receiver = Receiver(self.node.uploads, self.request.headers.get("Content-Type", ""), lambda: self.node.log.refusing)
+            sent = self.request.headers.get("Content-Type", "") if self.announces_body() else "application/json"
+            self.receiver = Receiver(self.node.uploads, sent, lambda: self.node.log.refusing)
             self.request.connection.set_body_timeout(UPLOAD_S)
             self.request.connection.set_max_body_size(ANY_BYTES)  # or Tornado ends a longer one without a word
         self._waits_for_body = True
@@ -133,10 +134,8 @@ class RunTask(Base):
     # starting
 
     def _input(self) -> dict[str, Any]:
-        if self.request.headers.get("Content-Type") is None and not self._body_bytes:
-            return {}
         try:
-            return msgspec.json.decode(self.body() or b"{}", type=dict)
+            return msgspec.json.decode(self.optional_body(), type=dict)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ProtocolError("bad-json", "The input of a task is a JSON object.") from error
 

@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from tests.handlers.talking import BACKEND, Answer, Visitor, ask, eventually
+from tests.handlers.talking import ANY_TYPE, BACKEND, Answer, Visitor, ask, eventually, nothing
 
 JSON = {"Content-Type": "application/json"}
 STATE = {
@@ -243,10 +243,18 @@ def test_what_has_ended_is_not_cancelled(visitor, worker, end):
 
 def test_a_form_of_another_site_cancels_nothing(server, visitor, worker):
     cancel = f"{worker.address}/cancel"
-    assert visitor.ask("POST", cancel, form="").refusal()[:2] == (415, "bad-media-type")
+    assert visitor.ask("POST", cancel, form="a=b").refusal()[:2] == (415, "bad-media-type")
+    assert visitor.ask("POST", cancel, {"Origin": "https://evil.test"}, form="").refusal()[:2] == (403, "bad-origin")
     assert visitor.ask("POST", cancel, {"Content-Type": "text/plain"}, body=b"{}").refusal()[:2] == (415, "bad-media-type")
     assert visitor.ask("POST", cancel, {"Origin": "https://evil.test"}, data={}).refusal()[:2] == (403, "bad-origin")
-    for body in (b"", b"x", b"[]", b"null", b'"a"'):
+    for body in (b"x", b"[]", b"null", b'"a"'):
         assert visitor.ask("POST", cancel, JSON, body=body).status == 400
     assert worker.get()["state"] == "running"
-    assert visitor.ask("POST", cancel, body=b"").json["state"] == "cancelled"  # curl -X POST
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize("media_type", ANY_TYPE)
+def test_a_cancel_needs_no_body_whatever_that_is_called(visitor, worker, media_type, is_chunked):
+    sent = nothing(media_type, is_chunked=is_chunked)
+    assert visitor.ask("POST", f"{worker.address}/cancel", **sent).json["state"] == "cancelled"
+    assert visitor.ask("PATCH", worker.address, {**sent["headers"], **worker.key}, body=sent["body"]).status in (400, 415)
