@@ -141,8 +141,10 @@ class Job(msgspec.Struct, frozen=True):
         """A worker can't know yet that its job was cancelled, and a final update may come twice; anything else is too late."""
         if self.state == "cancelled" and change.state in (UNSET, "running", "cancelled"):
             return self
-        same = all(getattr(self, name) == value for name, value in _given(change).items() if name not in ("seq", "done"))
-        if not same or change.done is not UNSET and change.done > self.done:
+        given = _given(change)
+        if change.state == self.state and "done" in given:
+            given["done"] = max(given["done"], self.done)  # the end comes again: a lower one was ignored the first time, too
+        if any(getattr(self, name) != value for name, value in given.items() if name != "seq"):
             raise ProtocolError("job-ended", f"The job is {self.state}.")
         return self
 

@@ -101,9 +101,10 @@ def test_a_job_from_its_making_to_its_end(server, visitor):
 def test_the_end_is_the_end(worker):
     end = {"state": "done", "result": [1], "done": 200}
     assert worker.patch(**end).json["percent"] == 100
-    for fields in (end, {}, {"state": "done"}, {"done": 3}, {"total": 200}):
+    for fields in (end, {}, {"state": "done"}, {"done": 200}, {"total": 200, "note": None}):
         assert worker.patch(**fields).json["state"] == "done", fields
-    for fields in ({"done": 201}, {"note": "late"}, {"state": "failed"}, {"state": "running"}, {"state": "cancelled"}, {"result": [2]}):
+    late = ({"done": 201}, {"done": 5}, {"note": "late"}, {"total": 201}, {"total": None}, {"result": [2]}, {**end, "note": "late"})
+    for fields in (*late, *({"state": state} for state in ("running", "failed", "cancelled"))):
         assert worker.patch(**fields).refusal()[:2] == (409, "job-ended"), fields
     state = worker.get()
     assert (state["state"], state["done"], state["result"], state["note"]) == ("done", 200, [1], None)
