@@ -83,7 +83,7 @@ class JobChannel:
             return
         job = msgspec.json.decode(newest.payload, type=_Stored).data
         if self.offset == 0:
-            self._pace = Pace(job.done, job.updated, job.rate)
+            self._pace = Pace(job.done, job.updated, job.rate, is_start=job.done == 0)
         elif self._writing is None:
             self._others_s = self._clock()
         self.job, self.offset = job, newest.offset
@@ -92,7 +92,7 @@ class JobChannel:
         """Writes the first state, unless there is one. Raises ProtocolError not-found where there was one once, Unavailable."""
         if self.offset:
             return  # somebody else did, while our caller wondered
-        self._pace = Pace(job.done, job.updated)
+        self._pace = Pace(job.done, job.updated, is_start=True)
         try:
             await self._append(job)
         except Moved:
@@ -134,7 +134,6 @@ class JobChannel:
             return
         try:
             await self._append(self.job.stalled())
-            self._pace = Pace(self.job.done, self._wall_ms())
         except Moved:
             pass  # something was heard of it
 
@@ -216,7 +215,10 @@ class JobChannel:
         """Raises Moved, ProtocolError job-ended, Unavailable."""
         job = changes.on(self.job, self._wall_ms())
         if job is not self.job:
-            self._pace.observe(job.done, job.updated)
+            if self.job.state == "stalled":  # nobody knows when what it tells now was done
+                self._pace = Pace(job.done, job.updated, is_start=job.done == self.job.done)
+            else:
+                self._pace.observe(job.done, job.updated)
             await self._append(job.at(self._pace.rate))
             self._written_s = self._clock()
 
