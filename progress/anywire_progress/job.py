@@ -73,10 +73,16 @@ class Progress:
     def set(self, done: float | None = None, total: float | None = None, note: str | None = None) -> None:
         """What is given is so from now on. Raises Cancelled."""
         with _lock:
-            self._added = self._added if done is None else done - self._iterated
+            if done is not None:
+                self.move_to(done)
             self.total = self.total if total is None else total
             self.note = self.note if note is None else note
         self._check()
+
+    def move_to(self, done: float) -> None:
+        """So many are done in all. Raises nothing."""
+        with _lock:
+            self._added = done - self._iterated
 
     on_update = set
     """For what wants a callback (done, total)."""
