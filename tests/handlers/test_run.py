@@ -134,6 +134,18 @@ def test_what_is_refused(visitor, method, target, sent, refusal):
     assert visitor.ask(method, target, **sent).refusal() == refusal
 
 
+def test_a_page_of_items_holds_a_thousand_however_many_are_asked_for(visitor):
+    job = visitor.ask("POST", "/v1/run/import", CSV, body=b"a\n" + b"1\n" * 1500).json["job"]["id"]
+    for query, indexes, more in (
+        ("limit=1001", range(1000), True),
+        ("limit=999999999999999", range(1000), True),
+        ("limit=5000&after=999", range(1000, 1500), False),
+        ("limit=1000&after=499", range(500, 1500), False),
+    ):
+        page = visitor.ask("GET", f"/v1/jobs/{job}/items?{query}").json
+        assert ([item["index"] for item in page["items"]], page["more"]) == (list(indexes), more), query
+
+
 @pytest.mark.parametrize("is_chunked", [False, True])
 @pytest.mark.parametrize("media_type", ANY_TYPE)
 def test_nothing_is_an_empty_input_whatever_it_is_called(visitor, media_type, is_chunked):
