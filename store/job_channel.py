@@ -6,6 +6,7 @@ a bounded rate; the last one always is.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -132,10 +133,8 @@ class JobChannel:
         quiet_ms = self._wall_ms() - self.job.updated
         if self.job.state != "running" or self._unwritten or quiet_ms < silent_s * 1000:
             return
-        try:
+        with contextlib.suppress(Moved):  # something was heard of it
             await self._append(self.job.stalled())
-        except Moved:
-            pass  # something was heard of it
 
     def hurry(self) -> asyncio.Task[None] | None:
         """Has what is pending written at once; returns the task that does so, None where nothing is."""

@@ -199,7 +199,9 @@ def ask(server: Server, method: str, target: str, headers: dict[str, str] | None
 def nothing(media_type: str | None, *, is_chunked: bool = False) -> dict[str, Any]:
     """What `ask` sends as an empty body of that type."""
     headers = {} if media_type is None else {"Content-Type": media_type}
-    return {"headers": {**headers, "Transfer-Encoding": "chunked"}, "body": b"0\r\n\r\n"} if is_chunked else {"headers": headers, "body": b""}
+    if is_chunked:
+        return {"headers": {**headers, "Transfer-Encoding": "chunked"}, "body": b"0\r\n\r\n"}
+    return {"headers": headers, "body": b""}
 
 
 class Visitor:
