@@ -26,7 +26,8 @@ class Progress:
     """A job: of an iterable, plain or asynchronous; or of a `with`; or of neither, then close() ends it, or the script's end.
 
     *url* is the server's, that of ANYWIRE_URL where it is None; an empty one reports nothing. *cancellable* is "anyone" who has
-    the link, or False. *exit_s*: how long the end of the script waits until the server has the last state.
+    the link, or False. *exit_s*: how long the end of the script waits until the server has the last state; None is a few seconds,
+    but for a server that has never answered.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Progress:
         *,
         api_key: str | None = None,
         cancellable: Literal["anyone", False] = "anyone",
-        exit_s: float = sender.EXIT_S,
+        exit_s: float | None = None,
     ):
         if total is None:
             with contextlib.suppress(AttributeError, OverflowError, TypeError):
