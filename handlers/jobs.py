@@ -89,13 +89,15 @@ class JobCancel(KeyBearer):
 
 class JobItems(KeyBearer):
     async def get(self, id: str) -> None:
-        await self.node.jobs.made(id)
+        made = await self.node.jobs.made(id)
         parameters = self.parameters()
         after = _number(parameters, "after", -1, -1, 10**9)
         limit = min(_number(parameters, "limit", DEFAULT_ITEMS, 1, math.inf), MAX_ITEMS)
         wanted = parameters.get("ok", [""])[-1]
         if wanted not in ("", "true", "false"):
             raise ProtocolError("bad-request", "ok is true or false.", field="ok")
+        if made.task is not None and (await self.node.jobs.get(id)).job.state == "cancelled":
+            await self.node.runner.left(id)  # then all that was brought is there
         page = await self.node.items.page(id, after, limit, ANSWER_BYTES, ok={"": None, "true": True, "false": False}[wanted])
         self.set_header("Content-Type", "application/json")
         self.write(b'{"items":[%s],"more":%s}' % (b",".join(page.items), b"true" if page.more else b"false"))

@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 from tornado.iostream import StreamClosedError
 
 from handlers.base import Base, encode
-from handlers.follow import Bell, Left, News, all_items, final, follow, last_event, outcome
+from handlers.follow import Bell, Left, News, all_items, final, follow, last_event, last_item, outcome
 from handlers.jobs import body
 from handlers.sse import RETRY_MS
 from handlers.upload import MAX_FILE_BYTES, Receiver
@@ -260,11 +260,12 @@ class RunTask(Base):
             return
         if job is None:
             raise Unavailable(code="draining", retry_after_s=(self.retry_ms or AGAIN_MS) / 1000)
+        last = await last_item(self.node, job)
         self.set_header("Content-Type", "application/json")
         self.write(b'{"job":' + encode(job) + b',"items":[')
         comma = b""
         try:
-            async for page in all_items(self.node, made.id, (job.items or 0) - 1):
+            async for page in all_items(self.node, made.id, last):
                 self.write(comma + b",".join(page.items))
                 await self.flush()
                 comma = b","
