@@ -21,7 +21,7 @@ from handlers.script import Script
 from negotiation.identity import Identity
 from negotiation.origin import networks
 from protocol.hub import Hub
-from settings import Settings, load
+from settings import SAFE_KEY_CHARS, Settings, load
 from store.bus import Bus
 from store.connect import Connection, StartError, connect
 from store.feed import Feed
@@ -200,6 +200,8 @@ def _follow_parent() -> None:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     settings = load(sys.argv[1:])
+    if settings.short_keys:
+        logger.warning("a key of less than %d characters can be guessed: %s", SAFE_KEY_CHARS, ", ".join(settings.short_keys))
     if settings.follow_parent:
         _follow_parent()
     try:

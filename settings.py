@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsC
 
 from negotiation.transports import TRANSPORTS
 
+SAFE_KEY_CHARS = 16
+"""A key of fewer can be guessed; who wants one for a try gets it, with a warning."""
 _ORIGIN = re.compile(r"https?://[^/\s]+|null")
 
 
@@ -55,13 +57,18 @@ class Settings(BaseSettings):
     keep_messages: int = Field(10_000, ge=1, description="Messages kept in each channel, at least.")
     keep_days: float = Field(30, gt=0, description="Days that messages are kept, at most.")
 
-    api_key: str | None = Field(None, min_length=16, description="Lets a backend publish anywhere.")
-    secret: str | None = Field(None, min_length=16, description="Signs the cookies; unset: made once and kept in the database.")
+    api_key: str | None = Field(None, description="Lets a backend publish anywhere.")
+    secret: str | None = Field(None, description="Signs the cookies; unset: made once and kept in the database.")
     origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="Other origins whose pages may use this server, comma-separated.")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.0/8", "::1/128"), description="Addresses whose X-Forwarded headers are believed, comma-separated; none: nobody's."
     )
     follow_parent: CliImplicitFlag[bool] = Field(False, description="Stop when the process that started the server ends (make run).")
+
+    @property
+    def short_keys(self) -> list[str]:
+        """The settings whose keys can be guessed."""
+        return [f"ANYWIRE_{name.upper()}" for name in ("api_key", "secret") if 0 < len(getattr(self, name) or "") < SAFE_KEY_CHARS]
 
     @field_validator("transports", "origins", "trusted_proxies", mode="before")
     @classmethod

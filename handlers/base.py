@@ -164,6 +164,14 @@ class Base(tornado.web.RequestHandler):
             raise ProtocolError("bad-media-type", f"The body has to be {media_type}.")
         return bytes(self._body)
 
+    def optional_body(self) -> bytes:
+        """The JSON of an address that can do without any: nothing, whatever it is called, stands for `{}`. Raises as `body` does."""
+        return self.body() if self._body_bytes else b"{}"
+
+    def announces_body(self) -> bool:
+        """False where none will come (RFC 9112 section 6.3)."""
+        return "Transfer-Encoding" in self.request.headers or self.request.headers.get("Content-Length", "").strip("0") != ""
+
     def parameters(self) -> dict[str, list[str]]:
         """Those of the query, and of a form-encoded body. Raises ProtocolError."""
         texts = [self.request.query]

@@ -19,6 +19,8 @@ PAGE_BYTES = 256 * 1024
 PAGE_ITEMS = 500
 TRIES = 5
 AGAIN_S = 1.0
+ALL = 2**62
+"""Beyond the index of any item."""
 
 
 class Left(Exception):
@@ -80,7 +82,7 @@ async def follow(node: Node, id: str, after: int, heartbeat_s: float, bell: Bell
     async with contextlib.aclosing(states(node, id, heartbeat_s, bell)) as all_states:
         async for news in all_states:
             if news.job is not None:
-                async for page in pages(node, id, after, (news.job.items or 0) - 1):
+                async for page in pages(node, id, after, await last_item(node, news.job)):
                     after = page.last
                     yield page
                     if bell.stopped:
@@ -93,9 +95,18 @@ async def pages(node: Node, id: str, after: int, last: int) -> AsyncIterator[New
     while after < last:
         page = await node.items.page(id, after, PAGE_ITEMS, PAGE_BYTES)
         if not page.items:
-            return  # they were dropped long ago
+            return  # there are no more, or they were dropped long ago
         after = msgspec.json.decode(page.items[-1], type=_Item).index
         yield News(items=page.items, last=after)
+
+
+async def last_item(node: Node, job: Job) -> int:
+    """The index of the last item to tell with that state, or more: once the job was cancelled, all, also those that were stored
+    while its task didn't know of it yet. Raises Unavailable."""
+    if job.state != "cancelled":
+        return (job.items or 0) - 1
+    await node.runner.left(job.id)
+    return ALL
 
 
 async def states(node: Node, id: str, heartbeat_s: float, bell: Bell) -> AsyncIterator[News]:

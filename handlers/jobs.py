@@ -1,5 +1,6 @@
 """/v1/jobs: progress of long work. Each job has a key of its own, which its worker updates it with."""
 
+import math
 import re
 from typing import Any
 
@@ -16,7 +17,9 @@ from store.jobs import Made
 ANSWER_BYTES = 1024 * 1024
 MAX_ITEMS = 1000
 DEFAULT_ITEMS = 100
-_NUMBER = re.compile(r"-?[0-9]{1,12}")
+MAX_DIGITS = 4000
+"""int() takes hardly more; what begins with so many is beyond all bounds anyway."""
+_NUMBER = re.compile(r"-?[0-9]+")
 """Plain digits: int() would also take "1_000" and the digits of every script."""
 
 
@@ -72,8 +75,7 @@ class JobOne(KeyBearer):
 
 class JobCancel(KeyBearer):
     async def post(self, id: str) -> None:
-        if self._body or "Content-Type" in self.request.headers:
-            parse_body(self.body(), _Nothing)
+        parse_body(self.optional_body(), _Nothing)
         made = await self.node.jobs.made(id)
         self._check_may_cancel(made)
         self.answer(body(await self.node.jobs.update(id, Change(state="cancelled"))))
@@ -87,13 +89,15 @@ class JobCancel(KeyBearer):
 
 class JobItems(KeyBearer):
     async def get(self, id: str) -> None:
-        await self.node.jobs.made(id)
+        made = await self.node.jobs.made(id)
         parameters = self.parameters()
         after = _number(parameters, "after", -1, -1, 10**9)
-        limit = _number(parameters, "limit", DEFAULT_ITEMS, 1, MAX_ITEMS)
+        limit = min(_number(parameters, "limit", DEFAULT_ITEMS, 1, math.inf), MAX_ITEMS)
         wanted = parameters.get("ok", [""])[-1]
         if wanted not in ("", "true", "false"):
             raise ProtocolError("bad-request", "ok is true or false.", field="ok")
+        if made.task is not None and (await self.node.jobs.get(id)).job.state == "cancelled":
+            await self.node.runner.left(id)  # then all that was brought is there
         page = await self.node.items.page(id, after, limit, ANSWER_BYTES, ok={"": None, "true": True, "false": False}[wanted])
         self.set_header("Content-Type", "application/json")
         self.write(b'{"items":[%s],"more":%s}' % (b",".join(page.items), b"true" if page.more else b"false"))
@@ -102,7 +106,7 @@ class JobItems(KeyBearer):
 
 
 class _Nothing(msgspec.Struct):
-    """A body that says nothing, but which no form of another site can send."""
+    """A body that says nothing. Forms of other sites are kept out by their Origin and by the cookie, which is SameSite."""
 
 
 def body(shown: Shown) -> dict[str, Any]:
@@ -110,11 +114,12 @@ def body(shown: Shown) -> dict[str, Any]:
     return {**msgspec.to_builtins(shown.job), "position": shown.position}
 
 
-def _number(parameters: dict[str, list[str]], name: str, default: int, least: int, most: int) -> int:
+def _number(parameters: dict[str, list[str]], name: str, default: int, least: int, most: float) -> int:
     text = parameters.get(name, [""])[-1]
     if not text:
         return default
-    number = int(text) if _NUMBER.fullmatch(text) else most + 1
+    number = int(text[:MAX_DIGITS]) if _NUMBER.fullmatch(text) else least - 1
     if not least <= number <= most:
-        raise ProtocolError("bad-request", f"{name} is {least} to {most}.", field=name)
+        bounds = f"{least} to {most}" if most < math.inf else f"a number from {least} on"
+        raise ProtocolError("bad-request", f"{name} is {bounds}.", field=name)
     return number

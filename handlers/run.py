@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 from tornado.iostream import StreamClosedError
 
 from handlers.base import Base, encode
-from handlers.follow import Bell, Left, News, all_items, final, follow, last_event, outcome
+from handlers.follow import Bell, Left, News, all_items, final, follow, last_event, last_item, outcome
 from handlers.jobs import body
 from handlers.sse import RETRY_MS
 from handlers.upload import MAX_FILE_BYTES, Receiver
@@ -70,7 +70,8 @@ class RunTask(Base):
         if self.request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise ProtocolError("bad-media-type", "Send the body as it is, not compressed.")
         if takes_file:
-            self.receiver = Receiver(self.node.uploads, self.request.headers.get("Content-Type", ""), lambda: self.node.log.refusing)
+            sent = self.request.headers.get("Content-Type", "") if self.announces_body() else "application/json"
+            self.receiver = Receiver(self.node.uploads, sent, lambda: self.node.log.refusing)
             self.request.connection.set_body_timeout(UPLOAD_S)
             self.request.connection.set_max_body_size(ANY_BYTES)  # or Tornado ends a longer one without a word
         self._waits_for_body = True
@@ -133,10 +134,8 @@ class RunTask(Base):
     # starting
 
     def _input(self) -> dict[str, Any]:
-        if self.request.headers.get("Content-Type") is None and not self._body_bytes:
-            return {}
         try:
-            return msgspec.json.decode(self.body() or b"{}", type=dict)
+            return msgspec.json.decode(self.optional_body(), type=dict)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise ProtocolError("bad-json", "The input of a task is a JSON object.") from error
 
@@ -261,11 +260,12 @@ class RunTask(Base):
             return
         if job is None:
             raise Unavailable(code="draining", retry_after_s=(self.retry_ms or AGAIN_MS) / 1000)
+        last = await last_item(self.node, job)
         self.set_header("Content-Type", "application/json")
         self.write(b'{"job":' + encode(job) + b',"items":[')
         comma = b""
         try:
-            async for page in all_items(self.node, made.id, (job.items or 0) - 1):
+            async for page in all_items(self.node, made.id, last):
                 self.write(comma + b",".join(page.items))
                 await self.flush()
                 comma = b","

@@ -60,8 +60,7 @@ class VoteBallot(VoteAddress):
 
 class VoteClose(VoteAddress):
     async def post(self, id: str) -> None:
-        if self.request.headers.get("Content-Type") is not None or self._body_bytes:
-            parse_body(self.body(), _Nothing)
+        parse_body(self.optional_body(), _Nothing)
         authorize_close(self.user, channel_of(id), (await self.node.votes.get(id)).creator["id"])
         await self.node.votes.end(id)
         self.answer_standing(await self.node.votes.seen_by(id, self.user.id))

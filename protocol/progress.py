@@ -25,6 +25,8 @@ SMOOTH_S = 15.0
 """A change of pace shows within about so long."""
 SAMPLE_S = 0.2
 """What was done in less time says little of the pace."""
+START_S = 1.0
+"""What is told within so long of a start may have been done before it: by the script's earlier run, for instance."""
 
 Count = int | float
 _COUNT_MAX = 2**53
@@ -141,8 +143,10 @@ class Job(msgspec.Struct, frozen=True):
         """A worker can't know yet that its job was cancelled, and a final update may come twice; anything else is too late."""
         if self.state == "cancelled" and change.state in (UNSET, "running", "cancelled"):
             return self
-        same = all(getattr(self, name) == value for name, value in _given(change).items() if name not in ("seq", "done"))
-        if not same or change.done is not UNSET and change.done > self.done:
+        given = _given(change)
+        if change.state == self.state and "done" in given:
+            given["done"] = max(given["done"], self.done)  # the end comes again: a lower one was ignored the first time, too
+        if any(getattr(self, name) != value for name, value in given.items() if name != "seq"):
             raise ProtocolError("job-ended", f"The job is {self.state}.")
         return self
 
@@ -196,10 +200,15 @@ class Changes(NamedTuple):
 
 class Pace:
     """Units a second, smoothed over some seconds, at first over fewer, in which what is late counts double; unknown until
-    something was done, and again when long nothing was."""
+    something was done, and again when long nothing was.
 
-    def __init__(self, done: Count, now_ms: int, rate: float | None = None):
+    After a start (*is_start*) the first that is told to be done is where the reckoning begins: soon after it that is all, later it
+    gives a rate until there is one of its own.
+    """
+
+    def __init__(self, done: Count, now_ms: int, rate: float | None = None, *, is_start: bool = False):
         self.rate = rate
+        self._is_start = is_start
         self._done = done
         self._since_ms = now_ms
         self._begun_ms = now_ms if rate is None else now_ms - 1000 * SMOOTH_S
@@ -211,12 +220,20 @@ class Pace:
         elif done == self._done:
             if self.rate and passed_s > max(SMOOTH_S, 5 / self.rate):
                 self.rate = None
+        elif self._is_start:
+            told = done - self._done
+            self.__init__(done, now_ms)  # type: ignore[misc]
+            self.rate = _short(told / passed_s) if passed_s >= START_S else None
         elif passed_s >= SAMPLE_S:
             sample = (done - self._done) / passed_s
             early = min(1.0, 2000 * passed_s / (now_ms - self._begun_ms))
             weight = max(early, 1 - math.exp(-passed_s / SMOOTH_S))
-            self.rate = float(f"{sample if self.rate is None else self.rate + weight * (sample - self.rate):.4g}")
+            self.rate = _short(sample if self.rate is None else self.rate + weight * (sample - self.rate))
             self._done, self._since_ms = done, now_ms
+
+
+def _short(rate: float) -> float:
+    return float(f"{rate:.4g}")
 
 
 def _percent(done: Count, total: Count) -> float:

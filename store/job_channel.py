@@ -6,6 +6,7 @@ a bounded rate; the last one always is.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -83,7 +84,7 @@ class JobChannel:
             return
         job = msgspec.json.decode(newest.payload, type=_Stored).data
         if self.offset == 0:
-            self._pace = Pace(job.done, job.updated, job.rate)
+            self._pace = Pace(job.done, job.updated, job.rate, is_start=job.done == 0)
         elif self._writing is None:
             self._others_s = self._clock()
         self.job, self.offset = job, newest.offset
@@ -92,7 +93,7 @@ class JobChannel:
         """Writes the first state, unless there is one. Raises ProtocolError not-found where there was one once, Unavailable."""
         if self.offset:
             return  # somebody else did, while our caller wondered
-        self._pace = Pace(job.done, job.updated)
+        self._pace = Pace(job.done, job.updated, is_start=True)
         try:
             await self._append(job)
         except Moved:
@@ -132,11 +133,8 @@ class JobChannel:
         quiet_ms = self._wall_ms() - self.job.updated
         if self.job.state != "running" or self._unwritten or quiet_ms < silent_s * 1000:
             return
-        try:
+        with contextlib.suppress(Moved):  # something was heard of it
             await self._append(self.job.stalled())
-            self._pace = Pace(self.job.done, self._wall_ms())
-        except Moved:
-            pass  # something was heard of it
 
     def hurry(self) -> asyncio.Task[None] | None:
         """Has what is pending written at once; returns the task that does so, None where nothing is."""
@@ -216,7 +214,10 @@ class JobChannel:
         """Raises Moved, ProtocolError job-ended, Unavailable."""
         job = changes.on(self.job, self._wall_ms())
         if job is not self.job:
-            self._pace.observe(job.done, job.updated)
+            if self.job.state == "stalled":  # nobody knows when what it tells now was done
+                self._pace = Pace(job.done, job.updated, is_start=job.done == self.job.done)
+            else:
+                self._pace.observe(job.done, job.updated)
             await self._append(job.at(self._pace.rate))
             self._written_s = self._clock()
 

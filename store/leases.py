@@ -29,6 +29,10 @@ class Leases:
         """Raises PyMongoError."""
         await self._jobs.update_one({"_id": job, "holder": self._process}, {"$unset": {"until": "", "holder": ""}})
 
+    async def is_held(self, job: str) -> bool:
+        """Raises PyMongoError."""
+        return await self._jobs.find_one({"_id": job, "$expr": {"$gte": ["$until", "$$NOW"]}}, {"_id": 1}) is not None
+
     async def free(self) -> list[str]:
         """Jobs of the server's own tasks that have not ended, and that nobody works on. Raises PyMongoError."""
         return [document["_id"] for document in await self._jobs.find(_FREE, {"_id": 1}).to_list(None)]

@@ -23,7 +23,7 @@ READERS: dict[str, Callable[[BinaryIO], Iterator[dict[str, Any] | RowError]]] = 
 
 
 @task("import", title="Import", unit="rows", takes_files=True)
-async def import_records(run: Run) -> AsyncIterator[Item]:
+async def import_records(run: Run) -> AsyncIterator[list[Item]]:
     assert run.upload is not None
     with tempfile.TemporaryFile() as file:
         try:
@@ -39,8 +39,7 @@ async def import_records(run: Run) -> AsyncIterator[Item]:
             index += len(some)
             good = [(number, row) for number, row in numbered if isinstance(row, dict)]
             ids = iter(await run.records.insert(run.job, run.user, good))
-            for _, row in numbered:
-                yield _refused(row) if isinstance(row, RowError) else {"ok": True, "id": next(ids)}
+            yield [_refused(row) if isinstance(row, RowError) else {"ok": True, "id": next(ids)} for row in some]
     run.result = {"imported": index - run.failed, "refused": run.failed}
 
 

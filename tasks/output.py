@@ -1,6 +1,7 @@
 """What a task yields, on its way to everybody who follows it: stored in batches, then counted by its job's state."""
 
 import asyncio
+import itertools
 import logging
 import time
 
@@ -12,7 +13,7 @@ from protocol.progress import TaskChange
 from store.items import BATCH_ITEMS, Items
 from store.jobs import Jobs
 from store.tasks import end
-from tasks.registry import Item, Run, TaskError
+from tasks.registry import Item, Run, TaskError, Yielded
 
 FLUSH_EVERY_S = 0.2
 """An item is shown at once if the last one is so long ago; else with those that come meanwhile."""
@@ -32,9 +33,9 @@ class Output:
         self._run = run
         self.count = run.skip
         """Items so far; those in the buffer are not stored yet."""
-        self._buffer: list[bytes] = []
+        self._buffer: list[tuple[bytes, bool]] = []
+        """Each with whether it was ok."""
         self._bytes = 0
-        self._failed = 0
         self._flushed_s = float("-inf")
         self._told_total = run.total
         self._lock = asyncio.Lock()
@@ -49,20 +50,23 @@ class Output:
         if kind is None or issubclass(kind, Exception) and not issubclass(kind, PyMongoError | Unavailable | ProtocolError):
             await self._flush()
 
-    async def add(self, item: Item) -> None:
-        """Raises TaskError where it is too large, and what storing it raises."""
+    async def add(self, some: Yielded) -> None:
+        """Raises TaskError where one is too large, and what storing them raises."""
+        for item in [some] if isinstance(some, dict) else some:
+            self._take(item)
+        if len(self._buffer) >= BATCH_ITEMS or self._bytes >= BATCH_BYTES or time.monotonic() - self._flushed_s >= FLUSH_EVERY_S:
+            await self._flush()
+
+    def _take(self, item: Item) -> None:
         is_ok = item.get("ok", True) is not False
         head = {"type": "item", "index": self.count, "ok": is_ok}
         encoded = _encode({**head, **item, **head})
         if len(encoded) > MAX_ITEM_BYTES:
             raise TaskError("too-large", f"Item {self.count} takes more than {MAX_ITEM_BYTES} bytes.")
-        self._buffer.append(encoded)
+        self._buffer.append((encoded, is_ok))
         self._bytes += len(encoded)
-        self._failed += not is_ok
         self._run.failed += not is_ok
         self.count += 1
-        if len(self._buffer) >= BATCH_ITEMS or self._bytes >= BATCH_BYTES or time.monotonic() - self._flushed_s >= FLUSH_EVERY_S:
-            await self._flush()
 
     @property
     def total(self) -> dict[str, int]:
@@ -79,10 +83,11 @@ class Output:
     async def _flush(self) -> None:
         async with self._lock:
             self._flushed_s = time.monotonic()
-            if self._buffer:
-                await self._store()
-            elif self._told_total == self._run.total:
+            if not self._buffer and self._told_total == self._run.total:
                 return
+            count = self.count
+            while self.count - len(self._buffer) < count:
+                await self._store()
             self._told_total = self._run.total
             stored = self.count - len(self._buffer)
             shown = await self._jobs.update(self._run.job, TaskChange(done=stored, items=stored, **self.total))
@@ -90,11 +95,15 @@ class Output:
                 raise ProtocolError("job-ended")
 
     async def _store(self) -> None:
-        buffer, failed = self._buffer, self._failed
-        self._buffer, self._failed, self._bytes = [], 0, 0
+        """A document full of what waits; where it is tried again, of no less."""
+        first = self.count - len(self._buffer)
+        sizes = itertools.accumulate(len(encoded) for encoded, _ in self._buffer[:BATCH_ITEMS])
+        fit = max(1, sum(size <= BATCH_BYTES for size in sizes))
+        some, self._buffer = self._buffer[:fit], self._buffer[fit:]
         try:
-            await self._items.append(self._run.job, self.count - len(buffer), buffer, failed)
+            await self._items.append(self._run.job, first, [encoded for encoded, _ in some], sum(not is_ok for _, is_ok in some))
         except BaseException:  # then they may be there all the same; they come again, with what follows them
-            self._buffer, self._failed = buffer + self._buffer, failed + self._failed
-            self._bytes = sum(map(len, self._buffer))
+            self._buffer = some + self._buffer
             raise
+        finally:
+            self._bytes = sum(len(encoded) for encoded, _ in self._buffer)

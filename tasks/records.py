@@ -3,12 +3,16 @@
 import math
 from typing import Any
 
+import msgspec
+
 MAX_FIELDS = 50
 MAX_RECORD_BYTES = 16 * 1024
+"""As compact JSON, whatever it was read from."""
 MAX_TEXT = 64 * 1024
 """Bytes of JSON or characters of CSV that one record may take up in its file: no good one needs as much, however it is written."""
 MAX_NAME_CHARS = 128
 _INT64 = range(-(2**63), 2**63)
+_encode = msgspec.json.Encoder().encode
 
 
 class RowError(Exception):
@@ -26,14 +30,16 @@ def checked(record: Any) -> dict[str, Any]:
         raise RowError("bad-record", "A record is an object with at least one field.")
     if len(record) > MAX_FIELDS:
         raise RowError("too-many-fields", f"The record has {len(record)} fields; {MAX_FIELDS} at most.")
-    size = sum([_size(name, value) for name, value in record.items()])
+    for name, value in record.items():
+        _check_field(name, value)
+    size = len(_encode(record))
     if size > MAX_RECORD_BYTES:
-        raise RowError("too-large", f"The record takes {size} bytes; {MAX_RECORD_BYTES} at most.")
+        raise RowError("too-large", f"The record takes {size} bytes as compact JSON; {MAX_RECORD_BYTES} at most.")
     return record
 
 
-def _size(name: str, value: Any) -> int:
-    """Bytes of a field. Raises RowError."""
+def _check_field(name: str, value: Any) -> None:
+    """Raises RowError."""
     shown = repr(name[:40])
     if not 1 <= len(name.strip()) <= len(name) <= MAX_NAME_CHARS or "\0" in name:
         raise RowError("bad-field", f"A field's name has 1 to {MAX_NAME_CHARS} characters, not only spaces, and no NUL: {shown}.")
@@ -44,6 +50,6 @@ def _size(name: str, value: Any) -> int:
     if isinstance(value, float) and not math.isfinite(value):
         raise RowError("bad-value", f"{shown} holds a number beyond what a double holds.")
     try:
-        return len(name.encode()) + (len(value.encode()) if isinstance(value, str) else 8)
+        f"{name}{value}".encode()
     except UnicodeEncodeError as error:
         raise RowError("bad-value", f"{shown} holds half of a character (a lone surrogate).") from error

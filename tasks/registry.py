@@ -8,6 +8,7 @@
             yield {"ok": True, "number": number}
         run.result = {"counted": run.total}
 
+What was done at one go is yielded at one go, as a list: so a cancel comes between two of them, and all that was done is told.
 An interrupted task is called again, with `skip` items already stored: it yields what follows them.
 """
 
@@ -22,6 +23,7 @@ from tasks.threads import Threads
 T = TypeVar("T")
 Item = dict[str, Any]
 """`ok`, and with it what the task says of this piece of work; with `ok` false an `error` of code and message."""
+Yielded = Item | list[Item]
 TIMEOUT_S = 3600.0
 MAX_THREADS = 64
 """One for each task that may run at a time: none waits for another one's."""
@@ -69,7 +71,7 @@ class Run:
 class Task:
     name: str
     title: str
-    run: Callable[[Run], AsyncIterator[Item]]
+    run: Callable[[Run], AsyncIterator[Yielded]]
     unit: str = "items"
     is_safe: bool = False
     """Free of side effects, so GET may start it (RFC 9110 section 9.2.1)."""
@@ -84,10 +86,10 @@ class Task:
 TASKS: dict[str, Task] = {}
 
 
-def task(name: str, **about: Any) -> Callable[[Callable[[Run], AsyncIterator[Item]]], Callable[[Run], AsyncIterator[Item]]]:
+def task(name: str, **about: Any) -> Callable[[Callable[[Run], AsyncIterator[Any]]], Callable[[Run], AsyncIterator[Any]]]:
     """Registers an async generator; *about* are Task's fields."""
 
-    def register(run: Callable[[Run], AsyncIterator[Item]]) -> Callable[[Run], AsyncIterator[Item]]:
+    def register(run: Callable[[Run], AsyncIterator[Any]]) -> Callable[[Run], AsyncIterator[Any]]:
         TASKS[name] = Task(name, run=run, **about)
         return run
 

@@ -36,6 +36,11 @@ MAX_RUNNING = 64
 MAX_OF_USER = 4
 MAX_CLAIMS = 25
 """A job that was begun so often and has not ended brings down who works on it."""
+ENDING_S = 1.0
+"""For a task to end by itself once its job has: what it is about to store is told, too."""
+LEFT_WITHIN_S = 3.0
+"""Whoever works on a job that was cancelled has left by then, unless the database is away."""
+LEFT_EVERY_S = 0.05
 PAGE_ITEMS = 1000
 PAGE_BYTES = 1024 * 1024
 
@@ -96,6 +101,15 @@ class Runner:
             self._held[made.id] = asyncio.ensure_future(self._hold(made))
             self._held[made.id].add_done_callback(lambda _: self._done(made))
 
+    async def left(self, id: str) -> None:
+        """Returns once nobody works on the job, here or elsewhere, or when that takes too long. Raises Unavailable."""
+        until_s = time.monotonic() + LEFT_WITHIN_S
+        try:
+            while await self._leases.is_held(id) and time.monotonic() < until_s:
+                await asyncio.sleep(LEFT_EVERY_S)
+        except PyMongoError as error:
+            raise Unavailable() from error
+
     def _done(self, made: Made) -> None:
         del self._held[made.id]
         self._of_user -= Counter([made.user["id"]])
@@ -125,7 +139,10 @@ class Runner:
         while not work.done():
             await asyncio.wait([work], timeout=LOOK_EVERY_S)
             now_s = time.monotonic()
-            if work.done() or (await self._jobs.get(id)).job.is_final:
+            if work.done():
+                return
+            if (await self._jobs.get(id)).job.is_final:
+                await asyncio.wait([work], timeout=ENDING_S)
                 return
             if now_s - renewed_s > LEASE_S / 4:
                 renewed_s = now_s
@@ -165,6 +182,8 @@ class Runner:
 
     async def _run(self, made: Made) -> None:
         assert made.task is not None
+        if (await self._jobs.get(made.id)).job.is_final:
+            return  # before anybody held the lease, so nobody waits for what would be brought now
         task = TASKS.get(made.task["name"])
         if task is None:
             raise TaskError("not-found", f"This server has no task {made.task['name']}.")

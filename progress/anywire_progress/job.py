@@ -26,7 +26,8 @@ class Progress:
     """A job: of an iterable, plain or asynchronous; or of a `with`; or of neither, then close() ends it, or the script's end.
 
     *url* is the server's, that of ANYWIRE_URL where it is None; an empty one reports nothing. *cancellable* is "anyone" who has
-    the link, or False. *exit_s*: how long the end of the script waits until the server has the last state.
+    the link, or False. *exit_s*: how long the end of the script waits until the server has the last state; None is a few seconds,
+    but for a server that has never answered.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Progress:
         *,
         api_key: str | None = None,
         cancellable: Literal["anyone", False] = "anyone",
-        exit_s: float = sender.EXIT_S,
+        exit_s: float | None = None,
     ):
         if total is None:
             with contextlib.suppress(AttributeError, OverflowError, TypeError):
@@ -68,15 +69,22 @@ class Progress:
         """*n* more are done. Raises Cancelled."""
         with _lock:
             self._added += n
-        self._check()
+        if self.cancelled:  # asked here, too, since the call costs a tenth of it all
+            self._check()
 
     def set(self, done: float | None = None, total: float | None = None, note: str | None = None) -> None:
         """What is given is so from now on. Raises Cancelled."""
         with _lock:
-            self._added = self._added if done is None else done - self._iterated
+            if done is not None:
+                self.move_to(done)
             self.total = self.total if total is None else total
             self.note = self.note if note is None else note
         self._check()
+
+    def move_to(self, done: float) -> None:
+        """So many are done in all. Raises nothing."""
+        with _lock:
+            self._added = done - self._iterated
 
     on_update = set
     """For what wants a callback (done, total)."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from anywire_progress import leaving
+from anywire_progress.values import fields, number, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,10 @@ TIMEOUT_S = 5.0
 BACK_OFF_S = 10.0
 """Between two attempts, at most, unless the server asks for more."""
 EXIT_S = 3.0
+LAST_TRY_S = 0.3
+"""In place of that where nobody has ever answered: then there is probably nobody."""
+FIRST_TRY_S = 1.0
+"""Since the first job, for whoever had no time yet to answer: a script may be short, and a server far."""
 MAX_REPORTS = 1000
 """Jobs under way for one server: else, while it is away, a script that begins one after the other would fill the memory."""
 GONE = 404
@@ -79,16 +84,16 @@ def report(job: Progress, url: str | None, **options: Any) -> _Report | None:
 class _Report:
     """What the server has been told of a job."""
 
-    def __init__(self, job: Progress, sender: _Sender, *, api_key: str | None, cancellable: object, exit_s: float):
+    def __init__(self, job: Progress, sender: _Sender, *, api_key: str | None, cancellable: object, exit_s: float | None):
         self.job = job
         self.exit_s = exit_s
         self._sender = sender
         self._api_key = api_key
         self._new = {
             "id": os.urandom(16).hex(),
-            "title": _text(job.title, 200),
-            "total": _number(job.total),
-            "unit": _text(job.unit, 20),
+            "title": text(job.title, 200),
+            "total": number(job.total),
+            "unit": text(job.unit, 20),
             "cancellable": cancellable,
         }
         """Never changes: an id goes with what it was first sent with."""
@@ -104,14 +109,14 @@ class _Report:
 
     def end(self, error: BaseException | str | None) -> None:
         """The script has ended, by *error* if not well."""
-        shown = _fields(self.job)
+        shown = fields(self.job)
         if error is None and shown["total"] is not None and shown["done"] < shown["total"]:
             error = f"The script ended at {shown['done']} of {shown['total']}."
         self.job.close(error)
 
     def send(self, ask: Callable[..., Any]) -> bool:
         """Tells what has changed, if it is time to; True if there is no more to tell. Raises what *ask* does."""
-        shown = _fields(self.job)
+        shown = fields(self.job)
         is_last = shown["state"] != "running"
         if self._key and not is_last and time.monotonic() < self._sent_s + (ALIVE_S if shown == self._sent else EVERY_S):
             return False
@@ -164,6 +169,9 @@ class _Sender(threading.Thread):
         self._connection = connection(address.hostname, address.port, timeout=TIMEOUT_S)
         self._path = f"{address.path}/v1/jobs"
         self._failures = 0
+        self._is_reached = False
+        """Somebody there knows us, if only to ask that we come again."""
+        self._begun_s = time.monotonic()
         self.base = base
         self.reports: list[_Report] = []
         self.wake = threading.Event()
@@ -204,9 +212,11 @@ class _Sender(threading.Thread):
             self._connection.close()
             raise
         if response.status >= 300:
-            raise Refused(response, content)
+            refused = Refused(response, content)
+            self._is_reached = self._is_reached or refused.wait_s > 0
+            raise refused
         answer = json.loads(content)
-        self._failures = 0
+        self._failures, self._is_reached = 0, True
         return answer
 
     def _back_off(self, error: Exception) -> None:
@@ -215,33 +225,26 @@ class _Sender(threading.Thread):
         if self._failures == 2:  # the first may be a connection that was idle for too long
             logger.warning("%s is away or busy (%s). The script goes on; its progress is shown as soon as possible.", self.base, error)
         asked_s = getattr(error, "wait_s", 0)
+        is_last_try = self.ending.is_set()
         if self.ending.wait(asked_s + random.uniform(EVERY_S, min(BACK_OFF_S, EVERY_S * 2 ** min(self._failures, 10)))):
-            time.sleep(max(asked_s, EVERY_S))
+            time.sleep(max(asked_s, EVERY_S if is_last_try else 0))
+
+    def wait(self, ended_s: float) -> None:
+        """Until all is delivered, or as long as the script may wait whose end was at *ended_s*."""
+        while self.is_alive() and (left_s := ended_s + self._patience_s(ended_s) - time.monotonic()) > 0:
+            self.join(min(left_s, EVERY_S / 5))  # meanwhile it may be reached, or not any more
+
+    def _patience_s(self, ended_s: float) -> float:
+        usual_s = EXIT_S if self._is_reached else LAST_TRY_S
+        if not self._is_reached and not self._failures:
+            usual_s = max(usual_s, self._begun_s + FIRST_TRY_S - ended_s)
+        return max((usual_s if one.exit_s is None else one.exit_s for one in self.reports[:]), default=0)
 
 
-def _fields(job: Progress) -> dict[str, Any]:
-    """Its state as the server takes it."""
-    shown = job.shown()
-    return {**shown, "done": _number(shown["done"]) or 0, "total": _number(shown["total"]), "note": _text(shown["note"], 2000)}
-
-
-def _number(value: Any) -> float | None:
-    """From 0 to 2^53; None for what isn't."""
-    with contextlib.suppress(TypeError, ValueError, OverflowError):
-        number = float(value)
-        if 0 <= number <= 2**53:
-            return int(number) if number.is_integer() else number
-    return None
-
-
-def _text(value: Any, most: int) -> str | None:
-    return None if value is None else str(value).encode("utf-8", "replace").decode()[:most]
-
-
-def _say_once(text: str) -> None:
-    if text not in _said:
-        _said.add(text)
-        logger.warning(text)
+def _say_once(line: str) -> None:
+    if line not in _said:
+        _said.add(line)
+        logger.warning(line)
 
 
 @atexit.register
@@ -252,13 +255,13 @@ def _deliver() -> None:
     reports = [one for sender in _senders.values() for one in sender.reports]
     for one in reports:
         one.end(error)
-    until_s = time.monotonic() + max((one.exit_s for one in reports), default=0)
+    ended_s = time.monotonic()
     for sender in _senders.values():
         sender.ending.set()
         sender.wake.set()
     with contextlib.suppress(KeyboardInterrupt):
         for sender in _senders.values():
-            sender.join(max(0, until_s - time.monotonic()))
+            sender.wait(ended_s)
     for sender in _senders.values():
         if sender.reports:
             logger.warning("%s doesn't know the last state of %s.", sender.base, ", ".join(one.job.title for one in sender.reports[:5]))

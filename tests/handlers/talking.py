@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 from tests.running import API_KEY, Server
 
+ANY_TYPE = [None, "", "application/json", "application/x-www-form-urlencoded", "application/octet-stream", "text/csv", "?;=/"]
+"""What an empty body may be called: `curl -X POST -d ''` says that it is a form, `--data-binary @empty` of other tools anything."""
 PATIENCE_S = float(os.environ.get("ANYWIRE_TEST_PATIENCE_S", "10"))
 BACKEND = {"Authorization": f"Bearer {API_KEY}"}
 
@@ -192,6 +194,14 @@ def ask(server: Server, method: str, target: str, headers: dict[str, str] | None
         return read_answer(link, head_only=method == "HEAD")
     finally:
         link.close()
+
+
+def nothing(media_type: str | None, *, is_chunked: bool = False) -> dict[str, Any]:
+    """What `ask` sends as an empty body of that type."""
+    headers = {} if media_type is None else {"Content-Type": media_type}
+    if is_chunked:
+        return {"headers": {**headers, "Transfer-Encoding": "chunked"}, "body": b"0\r\n\r\n"}
+    return {"headers": headers, "body": b""}
 
 
 class Visitor:

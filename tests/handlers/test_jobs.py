@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from tests.handlers.talking import BACKEND, Answer, Visitor, ask, eventually
+from tests.handlers.talking import ANY_TYPE, BACKEND, Answer, Visitor, ask, eventually, nothing
 
 JSON = {"Content-Type": "application/json"}
 STATE = {
@@ -101,9 +101,10 @@ def test_a_job_from_its_making_to_its_end(server, visitor):
 def test_the_end_is_the_end(worker):
     end = {"state": "done", "result": [1], "done": 200}
     assert worker.patch(**end).json["percent"] == 100
-    for fields in (end, {}, {"state": "done"}, {"done": 3}, {"total": 200}):
+    for fields in (end, {}, {"state": "done"}, {"done": 200}, {"total": 200, "note": None}):
         assert worker.patch(**fields).json["state"] == "done", fields
-    for fields in ({"done": 201}, {"note": "late"}, {"state": "failed"}, {"state": "running"}, {"state": "cancelled"}, {"result": [2]}):
+    late = ({"done": 201}, {"done": 5}, {"note": "late"}, {"total": 201}, {"total": None}, {"result": [2]}, {**end, "note": "late"})
+    for fields in (*late, *({"state": state} for state in ("running", "failed", "cancelled"))):
         assert worker.patch(**fields).refusal()[:2] == (409, "job-ended"), fields
     state = worker.get()
     assert (state["state"], state["done"], state["result"], state["note"]) == ("done", 200, [1], None)
@@ -243,10 +244,18 @@ def test_what_has_ended_is_not_cancelled(visitor, worker, end):
 
 def test_a_form_of_another_site_cancels_nothing(server, visitor, worker):
     cancel = f"{worker.address}/cancel"
-    assert visitor.ask("POST", cancel, form="").refusal()[:2] == (415, "bad-media-type")
+    assert visitor.ask("POST", cancel, form="a=b").refusal()[:2] == (415, "bad-media-type")
+    assert visitor.ask("POST", cancel, {"Origin": "https://evil.test"}, form="").refusal()[:2] == (403, "bad-origin")
     assert visitor.ask("POST", cancel, {"Content-Type": "text/plain"}, body=b"{}").refusal()[:2] == (415, "bad-media-type")
     assert visitor.ask("POST", cancel, {"Origin": "https://evil.test"}, data={}).refusal()[:2] == (403, "bad-origin")
-    for body in (b"", b"x", b"[]", b"null", b'"a"'):
+    for body in (b"x", b"[]", b"null", b'"a"'):
         assert visitor.ask("POST", cancel, JSON, body=body).status == 400
     assert worker.get()["state"] == "running"
-    assert visitor.ask("POST", cancel, body=b"").json["state"] == "cancelled"  # curl -X POST
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize("media_type", ANY_TYPE)
+def test_a_cancel_needs_no_body_whatever_that_is_called(visitor, worker, media_type, is_chunked):
+    sent = nothing(media_type, is_chunked=is_chunked)
+    assert visitor.ask("POST", f"{worker.address}/cancel", **sent).json["state"] == "cancelled"
+    assert visitor.ask("PATCH", worker.address, {**sent["headers"], **worker.key}, body=sent["body"]).status in (400, 415)

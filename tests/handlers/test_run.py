@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.handlers.runs import CSV, FORM, JSON, form, items, part, run_stream, stored, uploads
-from tests.handlers.talking import BACKEND, Visitor, eventually
+from tests.handlers.talking import ANY_TYPE, BACKEND, Visitor, eventually, nothing
 
 ROWS = [{"name": "Ann", "age": "7"}, {"name": "Bob"}, {"name": "Cy", "age": "8"}]
 TABLE = b"name,age\nAnn,7\nBob\nCy,8\n"
@@ -132,6 +132,30 @@ def test_stream_is_true_or_not_there(visitor, value):
 )
 def test_what_is_refused(visitor, method, target, sent, refusal):
     assert visitor.ask(method, target, **sent).refusal() == refusal
+
+
+def test_a_page_of_items_holds_a_thousand_however_many_are_asked_for(visitor):
+    job = visitor.ask("POST", "/v1/run/import", CSV, body=b"a\n" + b"1\n" * 1500).json["job"]["id"]
+    for query, indexes, more in (
+        ("limit=1001", range(1000), True),
+        ("limit=999999999999999", range(1000), True),
+        ("limit=5000&after=999", range(1000, 1500), False),
+        ("limit=1000&after=499", range(500, 1500), False),
+    ):
+        page = visitor.ask("GET", f"/v1/jobs/{job}/items?{query}").json
+        assert ([item["index"] for item in page["items"]], page["more"]) == (list(indexes), more), query
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize("media_type", ANY_TYPE)
+def test_nothing_is_an_empty_input_whatever_it_is_called(visitor, media_type, is_chunked):
+    report = visitor.ask("POST", "/v1/run/report", **nothing(media_type, is_chunked=is_chunked))
+    assert report.json["result"] == {"by": None, "of": None, "records": 0, "groups": 0}
+
+
+@pytest.mark.parametrize("media_type", ANY_TYPE)
+def test_who_imports_nothing_is_told_what_is_missing(visitor, media_type):
+    assert visitor.ask("POST", "/v1/run/import", **nothing(media_type)).refusal() == (400, "bad-request", "file")
 
 
 def test_a_report_counts_and_sums_what_was_imported(visitor):

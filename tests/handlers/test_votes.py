@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.handlers.talking import BACKEND, Visitor, ask, eventually
+from tests.handlers.talking import ANY_TYPE, BACKEND, Visitor, ask, eventually, nothing
 
 ASKED = {"question": "Tea or coffee?", "choices": ["Tea", "Coffee", "Neither"]}
 JSON = {"Content-Type": "application/json"}
@@ -74,6 +74,13 @@ def test_a_vote_from_its_making_to_its_end(visitor, stranger):
 def test_closing_again_is_no_error_and_the_api_key_may(server, visitor, vote, sent):
     for closed in (ask(server, "POST", f"{vote}/close", BACKEND, **sent), visitor.ask("POST", f"{vote}/close", **sent)):
         assert (closed.status, closed.json["open"], closed.json["mine"], offset(closed)) == (200, False, [], 2)
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize("media_type", ANY_TYPE)
+def test_a_close_needs_no_body_whatever_that_is_called(visitor, vote, media_type, is_chunked):
+    assert visitor.ask("POST", f"{vote}/close", **nothing(media_type, is_chunked=is_chunked)).json["open"] is False
+    assert visitor.ask("POST", f"{vote}/close", form="a=b").refusal()[:2] == (415, "bad-media-type")
 
 
 def test_several_choices_where_that_is_asked(visitor):
@@ -198,7 +205,7 @@ def test_every_body_is_json_and_bounded(server, visitor, vote, method, path, bod
     assert visitor.ask(method, target, body=b"{").refusal()[:2] == (415, "bad-media-type")
     assert visitor.ask(method, target, {"Content-Type": "text/plain"}, body=sent).refusal()[:2] == (415, "bad-media-type")
     assert visitor.ask(method, target, form="choices=0").refusal()[:2] == (415, "bad-media-type")
-    for bad in (b"", b"{", b"\xff", b'{"question":"\\ud800"}', b"[" * 10_000):
+    for bad in (*([] if path == "/close" else [b""]), b"{", b"\xff", b'{"question":"\\ud800"}', b"[" * 10_000):
         assert visitor.ask(method, target, JSON, body=bad).refusal()[:2] in ((400, "bad-json"), (400, "bad-request")), bad
     assert visitor.ask(method, target, JSON, body=sent + b" " * 65536).refusal()[:2] == (413, "too-large")
     assert visitor.ask(method, target, {"Origin": "https://evil.example"}, data=body).refusal()[:2] == (403, "bad-origin")

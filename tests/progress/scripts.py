@@ -48,7 +48,10 @@ class Script:
         environment = {name: value for name, value in os.environ.items() if name != "ANYWIRE_URL"}
         environment |= {"PYTHONPATH": str(FOLDER)} | ({} if url is None else {"ANYWIRE_URL": url})
         self.process = subprocess.Popen(
-            [sys.executable, "-u", "-c", PREPARED + code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-u", "-c", PREPARED + code],
+            env=environment,
+            text=True,
+            **dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE),
         )
 
     def __enter__(self) -> "Script":
@@ -62,6 +65,11 @@ class Script:
         """The next one that it prints."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
+
+    def say(self, line: str = "") -> None:
+        """What it reads next."""
+        assert self.process.stdin is not None
+        print(line, file=self.process.stdin, flush=True)
 
     def end(self) -> tuple[int, str]:
         """Its exit code, and what it said of itself."""

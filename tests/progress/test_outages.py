@@ -93,10 +93,46 @@ def test_a_script_that_ends_meanwhile_waits_a_little_and_says_so():
     assert f"{url} doesn't know the last state of lost" in errors
 
 
+OVER = "import atexit\natexit.register(lambda: print('over'))"
+"""Says when the script has ended: what is registered later is called earlier."""
+
+
+def lasted_s(script: Script) -> tuple[float, str]:
+    """How long the script stayed after its end, and its errors."""
+    while (line := script.line()) != "over":
+        assert line
+    over_s = time.monotonic()
+    exit_code, errors = script.end()
+    assert exit_code == 0, errors
+    return time.monotonic() - over_s, errors
+
+
+def test_a_script_whose_server_was_never_there_does_not_wait_for_it():
+    code = "for x in track(range(120), title='lost'): time.sleep(0.01)\n" + OVER
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        for port in (free_port(), deaf.getsockname()[1]):
+            with Script(f"http://127.0.0.1:{port}", code) as script:
+                took_s, errors = lasted_s(script)
+            assert "doesn't know the last state of lost" in errors
+            assert took_s < 1.5
+
+
+def test_a_script_whose_server_was_there_waits_for_it(start_server):
+    server = start_server()
+    code = "job = Progress(title='lost')\nwhile not job.id: time.sleep(0.01)\nprint(job.id)\ninput()\n" + OVER
+    with Script(server.url, code) as script:
+        assert script.line()
+        server.kill()
+        script.say()
+        took_s, errors = lasted_s(script)
+    assert "doesn't know the last state of lost" in errors
+    assert 2 < took_s < 5
+
+
 def test_a_server_that_swallows_everything_holds_nobody_up():
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         started_s = time.monotonic()
-        exit_code, _, errors = run(f"http://127.0.0.1:{deaf.getsockname()[1]}", COUNT + "job.close()\n" + "import atexit")
+        exit_code, _, errors = run(f"http://127.0.0.1:{deaf.getsockname()[1]}", COUNT + "job.close()")
     assert exit_code == 0, errors
     assert time.monotonic() - started_s < 6
 

@@ -47,7 +47,18 @@ def test_the_same_update_again_changes_no_more(before, change):
     assert again is once or change.seq is UNSET and not once.is_final
 
 
-@pytest.mark.parametrize("change", [Change(), Change(done=50), Change(done=7), Change(state="done"), Change(total=100), Change(note="n")])
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change(),
+        Change(seq=9),
+        Change(done=50),
+        Change(state="done"),
+        Change(total=100),
+        Change(note="n", result={"a": 1}),
+        Change(state="done", done=7),
+    ],
+)
 def test_done_stays_as_it_is(change):
     ended = job(done=50).after(Change(state="done", note="n", result={"a": 1}), NOW)
     assert (ended.percent, ended.done) == (100, 50)
@@ -59,6 +70,9 @@ def test_done_stays_as_it_is(change):
     "change",
     [
         Change(done=51),
+        Change(done=49),
+        Change(done=0, seq=9),
+        Change(state="running", done=50),
         Change(note="other"),
         Change(state="running"),
         Change(total=7),

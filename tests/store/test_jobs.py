@@ -97,6 +97,32 @@ async def test_the_rate_is_reckoned_here_and_the_time_left_follows(database):
         assert (ended.rate, ended.eta, ended.percent, ended.note) == (None, None, 30, "no more")
 
 
+@ONE_DRIVER
+@pytest.mark.gen_test(timeout=30)
+async def test_a_resumed_script_is_no_faster_for_what_it_did_before(database):
+    """Nor is one that comes back from a stall."""
+    async with office(database, stalled_s=1.5) as here:
+        id = await here.make(NewJob("Resumed", total=100_000))
+
+        async def resume(done: int) -> None:
+            await here.jobs.update(id, Change(done=done))
+            first = await here.written(id, done=done, state="running")
+            assert (first["data"]["rate"], first["data"]["eta"]) == (None, None)
+            await asyncio.sleep(0.3)
+            await here.jobs.update(id, Change(done=done + 30))
+            second = await here.written(id, done=done + 30, state="running")
+            assert 0 < second["data"]["rate"] <= 100
+            assert second["data"]["eta"] == pytest.approx((100_000 - done - 30) / second["data"]["rate"], abs=0.1)
+
+        await resume(90_000)
+        await here.written(id, state="stalled")
+        await resume(95_000)
+        await here.written(id, state="stalled")
+        await here.jobs.update(id, Change())
+        await here.written(id, state="running")
+        await resume(97_000)
+
+
 @pytest.mark.gen_test(timeout=20)
 async def test_of_many_who_end_it_at_once_all_are_answered(database):
     async with office(database) as here:

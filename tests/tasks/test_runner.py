@@ -116,31 +116,6 @@ async def test_what_is_too_large_or_no_json(database, register, caplog):
 
 
 @pytest.mark.gen_test(timeout=20)
-async def test_a_cancel_interrupts_a_long_wait(database, register):
-    left = asyncio.Event()
-
-    async def waiting(run):
-        yield {"number": 0}
-        try:
-            await asyncio.sleep(60)
-        finally:
-            left.set()
-
-    async with workshop(database) as shop:
-        id = await shop.begin(register(waiting), await shop.upload(b"a\n1\n"))
-        await shop.some(id, 1)
-        began_s = time.monotonic()
-        await shop.jobs.update(id, Change(state="cancelled"))
-        await left.wait()
-        assert time.monotonic() - began_s < 1.5
-        await shop.idle()
-        job = (await shop.jobs.get(id)).job
-        assert (job.state, job.items) == ("cancelled", 1)
-        assert await database["uploads.chunks"].count_documents({}) == 0
-        assert "holder" not in await shop.lease(id)
-
-
-@pytest.mark.gen_test(timeout=20)
 async def test_an_item_of_a_slow_task_is_shown_at_once(database, register):
     yielded = []
 
