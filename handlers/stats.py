@@ -1,11 +1,13 @@
 """For operators: how clients are connected, and what stands in the way of the others."""
 
+import asyncio
 from collections import Counter
 from typing import Any, NamedTuple
 
 from pymongo.errors import PyMongoError
 
 from handlers.node import now_ms
+from handlers.ops import READY_S
 from handlers.page import Page, _
 from negotiation.transports import TRANSPORTS
 from negotiation.verdicts import OTHER, VERDICTS
@@ -24,12 +26,6 @@ NAMES = {
 OTHER_REASON = _("something that this server has no word for")
 
 
-class Reason(NamedTuple):
-    transport: str
-    code: str
-    count: int
-
-
 class Period(NamedTuple):
     """What was counted on some days, *first* to *last*, as in 2026-11-27."""
 
@@ -43,14 +39,13 @@ class Period(NamedTuple):
     def total(self) -> int:
         return sum(self.connections.values())
 
-    def reasons(self) -> list[Reason]:
-        """Faults of the network, by transport, the most frequent first."""
-        return [
-            Reason(transport, code, count)
+    def reasons(self) -> dict[str, list[tuple[str, int]]]:
+        """Faults of the network and how many reports named them, by transport, the most frequent first."""
+        faults = {
+            transport: [(code, count) for code, count in counts.items() if code == OTHER or VERDICTS[code].is_fault]
             for transport, counts in self.verdicts.items()
-            for code, count in sorted(counts.items(), key=lambda pair: -pair[1])
-            if code == OTHER or VERDICTS[code].is_fault
-        ]
+        }
+        return {transport: sorted(found, key=lambda pair: -pair[1]) for transport, found in faults.items() if found}
 
     def body(self) -> dict[str, Any]:
         return {
@@ -88,6 +83,11 @@ def percent(count: int, total: int) -> str:
     return f"{100 * count / total:.1f}%" if total else "–"
 
 
+def bar(count: int, total: int) -> str:
+    """How long the bar of a share is: what is there can be seen."""
+    return f"{max(1.0, 100 * count / total):.1f}%" if count else "0%"
+
+
 class Stats(Page):
     """`/stats`, with `?format=json` or for who accepts JSON alone the same figures as JSON."""
 
@@ -100,8 +100,9 @@ class Stats(Page):
         today = counts.day()
         firsts = [counts.day(days - 1) for days in PERIODS_DAYS]
         try:
-            days = await counts.since(min(firsts))
-        except PyMongoError as error:
+            async with asyncio.timeout(READY_S):
+                days = await counts.since(min(firsts))
+        except (PyMongoError, TimeoutError) as error:
             raise Unavailable() from error
         periods = [period(days, first, today) for first in firsts]
         held = Counter(connection.transport for connection in self.node.connections)
@@ -117,6 +118,7 @@ class Stats(Page):
             name_of=lambda transport: self.locale.translate(NAMES[transport]),
             words_of=lambda code: self.locale.translate(VERDICTS[code].words if code in VERDICTS else OTHER_REASON),
             percent=percent,
+            bar=bar,
         )
 
     def wants_json(self) -> bool:

@@ -55,7 +55,7 @@ class Counts:
     async def since(self, day: str) -> list[dict[str, Any]]:
         """The days from *day* on for which there are counts, oldest first, with everything counted by now: `_id` is the day, each
         name a number or an object of further names. Raises PyMongoError."""
-        await self.flush()
+        await asyncio.shield(self.flush())  # who gives up waiting takes back no write that MongoDB may still do
         return await self._counts.find({"_id": {"$gte": day}}, sort=[("_id", 1)]).to_list(None)
 
     async def flush(self) -> None:

@@ -38,23 +38,35 @@
     return names[transport] || transport;
   };
 
-  function span(ms) {
+  function inUnits(ms) {
     var seconds = ms / 1000;
     if (ms < 1000) { return t('{ms} ms', {ms: Math.round(ms)}); }
     if (seconds < 60) { return t('{count} s', {count: Math.round(seconds * 10) / 10}); }
     return t('{minutes} min {seconds} s', {minutes: Math.floor(seconds / 60), seconds: Math.floor(seconds % 60)});
   }
 
+  // A number stays on one line with its unit.
+  function span(ms) { return inUnits(ms).replace(/ /g, '\u00a0'); }
+
   function codeOf(attempt) {
     return String(attempt.verdict || '').replace(/^(websocket|sse|long-poll|short-poll)\./, '');
   }
 
-  /** The verdict in words, with the time that belongs to it; an unknown code is shown as it is. */
-  pages.verdictWords = function (attempt) {
+  // An unknown code is shown as it is.
+  function wordsOf(attempt) {
     var code = codeOf(attempt);
-    var words = verdicts.hasOwnProperty(code) ? verdicts[code] : [code || t('being tried…')];
-    var ms = words.length > 1 ? attempt[words[1]] : undefined;
-    return ms > 0 ? words[2].replace('{time}', span(ms)) : words[0];
+    return verdicts.hasOwnProperty(code) ? verdicts[code] : [code || t('being tried…')];
+  }
+
+  function isMeasured(attempt) {
+    var words = wordsOf(attempt);
+    return words.length > 1 && attempt[words[1]] > 0;
+  }
+
+  /** The verdict in words, with the time that belongs to it. */
+  pages.verdictWords = function (attempt) {
+    var words = wordsOf(attempt);
+    return isMeasured(attempt) ? words[2].replace('{time}', span(attempt[words[1]])) : words[0];
   };
 
   function works(attempt) {
@@ -74,11 +86,11 @@
     return false;
   }
 
-  // The last attempt with *transport* tells its present condition.
+  // The last attempt with *transport* that has come to a verdict tells its present condition.
   function lastAttempt(wire, transport) {
     var attempts = wire.attempts || [];
     for (var i = attempts.length - 1; i >= 0; i -= 1) {
-      if (attempts[i].transport === transport) { return attempts[i]; }
+      if (attempts[i].transport === transport && attempts[i].verdict) { return attempts[i]; }
     }
     return null;
   }
@@ -97,7 +109,7 @@
     }
     for (var i = 0; i < offered.length && offered[i] !== inUse; i += 1) {
       var attempt = lastAttempt(wire, offered[i]);
-      if (attempt && attempt.verdict && !works(attempt)) {
+      if (attempt && !works(attempt)) {
         said.push(t('{transport}: {reason}.', {
           transport: names[offered[i]], reason: pages.verdictWords(attempt)
         }));
@@ -109,14 +121,15 @@
     return said.join(' ');
   };
 
+  // Until it answered, or if it failed, until that was certain; a time that its verdict names is enough.
   function durationMs(attempt) {
-    var end = attempt.helloMs === undefined ? attempt.endedMs : attempt.helloMs;
-    return end === undefined ? null : Math.round(end - attempt.startedMs);
+    var end = works(attempt) && attempt.helloMs !== undefined ? attempt.helloMs : attempt.endedMs;
+    return end === undefined || isMeasured(attempt) ? null : end - attempt.startedMs;
   }
 
   function phaseWords(attempt) {
     var reached = attempt.phases || {};
-    var said = [t('begun at {time}', {time: span(attempt.startedMs)})];
+    var said = [t('started at {time}', {time: span(attempt.startedMs)})];
     for (var name in phases) {
       if (phases.hasOwnProperty(name) && reached[name] !== undefined) { said.push(phases[name](span(reached[name] - attempt.startedMs))); }
     }
