@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 from pymongo import MongoClient
@@ -13,6 +14,8 @@ from tests.handlers.talking import BACKEND, Visitor, ask, eventually
 from tests.handlers.test_reports import REPORT
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+DRIVER_S = 5.0
+"""After which the driver itself gives up waiting for an answer, and tries once more."""
 NONE = dict.fromkeys(TRANSPORTS, 0)
 
 
@@ -128,8 +131,10 @@ def test_while_the_database_is_away_the_page_says_so_and_nothing_is_lost(start_s
     os.kill(server.mongod_pid, signal.SIGSTOP)
     try:
         assert visitor.ask("POST", "/v1/report", data=REPORT).status == 204  # it waits for nothing
+        asked_s = time.monotonic()
         answer = ask(server, "GET", "/stats", HTML)
         assert answer.status == 503 and b"Not ready just now" in answer.body
+        assert time.monotonic() - asked_s < DRIVER_S
     finally:
         os.kill(server.mongod_pid, signal.SIGCONT)
     eventually(lambda: ask(server, "GET", "/stats", HTML).status == 200)
