@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     secret: str | None = Field(None, min_length=16, description="Signs the cookies; unset: made once and kept in the database.")
     origins: Annotated[tuple[str, ...], NoDecode] = Field((), description="Other origins whose pages may use this server, comma-separated.")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("127.0.0.0/8", "::1/128"), description="Addresses whose X-Forwarded headers are believed, comma-separated."
+        ("127.0.0.0/8", "::1/128"), description="Addresses whose X-Forwarded headers are believed, comma-separated; none: nobody's."
     )
     follow_parent: CliImplicitFlag[bool] = Field(False, description="Stop when the process that started the server ends (make run).")
 
@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        if networks == ("none",):
+            return ()
         for network in networks:
             ipaddress.ip_network(network, strict=False)
         return networks

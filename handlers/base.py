@@ -35,6 +35,8 @@ class File(tornado.web.RequestHandler):
     """What files have in common with all other addresses: how an error looks."""
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
+        if status_code == 405:
+            _say_what_is_allowed(self)
         self.set_header("Content-Type", "application/json")
         self.finish(encode({"error": Refusal(_code(status_code)).body()}))
 
@@ -198,6 +200,8 @@ class Base(tornado.web.RequestHandler):
             error = Refusal(_code(status_code))
         if error.retry_after_s is not None:
             self.set_header("Retry-After", str(max(1, math.ceil(error.retry_after_s))))
+        if status_code == 405:
+            _say_what_is_allowed(self)
         if error.status == 401:
             self.set_header("WWW-Authenticate", "Bearer")
         self.node.metrics.refused.labels(error.code).inc()
@@ -253,6 +257,13 @@ class Base(tornado.web.RequestHandler):
 def outside(request: HTTPServerRequest, node: Node) -> origin.Outside:
     headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
     return origin.outside(request.remote_ip or "", request.protocol, request.host, headers, node.trusted)
+
+
+def _say_what_is_allowed(handler: tornado.web.RequestHandler) -> None:
+    """RFC 9110 section 15.5.6."""
+    lacking = tornado.web.RequestHandler.get
+    allowed = [name for name in handler.SUPPORTED_METHODS if getattr(type(handler), name.lower()) is not lacking]
+    handler.set_header("Allow", ", ".join(allowed))
 
 
 def secrets_equal(a: str, b: str) -> bool:

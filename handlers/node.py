@@ -14,6 +14,7 @@ from handlers.limits import Buckets, CatchUp, Reports
 from handlers.load import Load
 from handlers.metrics import Metrics
 from negotiation.identity import Identity, User
+from negotiation.offer import MAX_CHANNELS
 from negotiation.origin import Network
 from protocol.codes import ProtocolError, Unavailable
 from protocol.hub import Hub
@@ -65,11 +66,12 @@ class Node:
     def __post_init__(self) -> None:
         self.metrics = Metrics()
         rate = self.settings.publish_per_s
-        self.publishes = Buckets(rate, 10 * rate)
-        self.starts = Buckets(rate, 10 * rate)
+        burst = max(1, 10 * rate)  # below one token nothing would ever pass
+        self.publishes = Buckets(rate, burst)
+        self.starts = Buckets(rate, burst)
         """New jobs and votes."""
-        self.locates = Buckets(50 * rate, 500 * rate)
-        """Channels that a user may subscribe to: some cost a read of the log."""
+        self.locates = Buckets(50 * rate, max(MAX_CHANNELS, 500 * rate))
+        """Channels that a user may subscribe to: some cost a read of the log. One request names up to MAX_CHANNELS."""
         self.catch_up = CatchUp(self.settings.catch_up_bytes_per_s)
         self.reports = Reports()
         self.load = Load()

@@ -15,7 +15,7 @@ eventStream failures flush forced forget frames hasState heartbeatMs hide holdS 
 isForeign isHello isHidden isLive isLong isNetwork isOverdue isProven isProvenAtOnce isRefused isRetry isStream isStruck isTimeout
 isTransient judge listeners mayRetry mute negotiator noteCut nudge onQuiet outbox outs overdue pageRttMs parsePosition path pauseMs
 prepare promised proofMs publisher quietMs rank reasonOf recall receive recheck remembered renewToken restart retryMs rttMs save
-sentMs settle sinceMs soonest strikes subscriptions suspect timeoutMs timers tries waitS wasUsed
+sentMs serial settle sinceMs soonest strikes subscriptions suspect timeoutMs timers tries waitS wasUsed
 """
 PRIVATE = frozenset(_PRIVATE.split())
 """Properties that neither a page, nor the server, nor the browser knows."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection, Coroutine
 from typing import Any
 
 from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
@@ -44,6 +44,8 @@ class WebSocket(Wire, WebSocketHandler):
         upgrades = {part.strip().lower() for part in headers.get("Connection", "").split(",")}
         if headers.get("Upgrade", "").lower() != "websocket" or "upgrade" not in upgrades:
             raise ProtocolError("bad-request", "This address speaks WebSocket only (RFC 6455).")
+        if self.request.version == "HTTP/1.0":
+            raise ProtocolError("bad-request", "A WebSocket begins with a request of HTTP/1.1 or later.")  # RFC 6455 section 4.1
         if headers.get("Sec-WebSocket-Version") != "13" or not _KEY.fullmatch(headers.get("Sec-WebSocket-Key", "")):
             raise ProtocolError("bad-request", "The handshake is not one of WebSocket version 13.")
         # Tornado's own get() would check all this once more, and refuse in plain text; prepare() has checked the origin
@@ -80,10 +82,12 @@ class WebSocket(Wire, WebSocketHandler):
         self._publisher = Publisher(self.node)
         self._order = asyncio.Lock()
         self._waiting: set[asyncio.Task[None]] = set()
+        self._joining: dict[str, asyncio.Event] = {}
+        """Channels with a subscribe under way, and what tells its end: a publish that came after it has to see it take effect."""
         self._room = asyncio.Event()
         self.wire.greet()
         if self.starts:
-            self._start(self._subscribe_first())
+            self._join(self.starts, self._subscribe_first())
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Tornado reads no further frame before what this returns is done."""
@@ -106,7 +110,7 @@ class WebSocket(Wire, WebSocketHandler):
             case Signal():
                 self._start(self._signal(command))
             case Subscribe():
-                self._start(self._subscribe(command))
+                self._join([command.channel], self._subscribe(command))
             case Unsubscribe():
                 self._start(self._unsubscribe(command))
         return self._before_next()
@@ -122,6 +126,21 @@ class WebSocket(Wire, WebSocketHandler):
         task = asyncio.ensure_future(work)
         self._waiting.add(task)
         task.add_done_callback(self._ended)
+
+    def _join(self, channels: Collection[str], work: Coroutine[Any, Any, None]) -> None:
+        done = asyncio.Event()
+        self._joining.update(dict.fromkeys(channels, done))
+
+        async def join() -> None:
+            try:
+                await work
+            finally:
+                done.set()
+                for channel in channels:
+                    if self._joining.get(channel) is done:
+                        del self._joining[channel]
+
+        self._start(join())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._waiting.discard(task)
@@ -182,6 +201,8 @@ class WebSocket(Wire, WebSocketHandler):
                 self._answer(command.ref, command.channel)
 
     async def _publish(self, command: Publish) -> None:
+        if (joining := self._joining.get(command.channel)) is not None:
+            await joining.wait()
         try:
             receipt = await self._publisher.publish(self.wire.user, command.channel, command.id, command.data)
         except Refusal as error:

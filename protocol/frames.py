@@ -1,5 +1,6 @@
 """What clients send, typed: the commands of a WebSocket and the bodies of requests."""
 
+import contextlib
 import re
 from typing import Any, TypeVar
 
@@ -75,6 +76,9 @@ _commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 _shapes = msgspec.json.Decoder(_Shape)
 _MISSING = re.compile(r"missing required field `(.+)`")
 _JSON_ERRORS = (msgspec.DecodeError, ValueError, RecursionError)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+SCANNED_CHARS = 8192
+"""Of a command that is no JSON for the parser: what is looked through for its ref, at a cost that can't hurt."""
 
 
 def parse_command(text: str | bytes) -> Command:
@@ -91,10 +95,22 @@ def ref_of(text: str | bytes) -> tuple[Ref, str | None]:
     """The ref and channel of a command that couldn't be parsed, as far as they are there, so that its sender learns which it was."""
     try:
         shape = _shapes.decode(text)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None, None
+    except _JSON_ERRORS:
+        shape = _scanned(text if isinstance(text, str) else text.decode("utf-8", "replace"))
     ref = shape.ref if isinstance(shape.ref, int | str) and not isinstance(shape.ref, bool) else None
     return ref, shape.channel if isinstance(shape.channel, str) else None
+
+
+def _scanned(text: str) -> _Shape:
+    """The fields of a command that doesn't parse, such as one with a lone surrogate in its data, or with too many levels."""
+    found: dict[str, Any] = {}
+    depth, tokens = 0, _TOKEN.findall(text[:SCANNED_CHARS])
+    for name, colon, value in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        depth += (name in "{[") - (name in "}]")
+        if depth == 1 and colon == ":" and name in ('"ref"', '"channel"'):
+            with contextlib.suppress(*_JSON_ERRORS):
+                found.setdefault(name.strip('"'), msgspec.json.decode(value, type=int | str))
+    return _Shape(**found)
 
 
 def parse_body(body: bytes | msgspec.Raw, shape: type[T]) -> T:

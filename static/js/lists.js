@@ -32,10 +32,10 @@
     return found;
   };
 
-  // The same text for the same set of channels, whatever their order.
+  // The same text for the same set of subscriptions, whatever their order.
   anywire.namesOf = function (channels) {
     var names = [];
-    anywire.each(channels, function (channel) { names.push(channel.name); });
+    anywire.each(channels, function (channel) { names.push(channel.name + ' ' + channel.serial); });
     return names.sort().join();
   };
 }(anywire));

@@ -5,13 +5,15 @@
 
   anywire.subscriptions = function (env, call) {
     var channels = {};
+    var serial = 0; // tells one subscription to a channel from the next
 
     function add(name, options, fn) {
       var channel = channels[name];
       var entry = {fn: fn};
       var start = options.after || (options.history > 0 ? '-' + options.history : '');
       if (!channel || channel.isRefused) {
-        channel = {listeners: channel ? channel.listeners : [], at: anywire.parsePosition(start), position: start};
+        serial += 1;
+        channel = {listeners: channel ? channel.listeners : [], at: anywire.parsePosition(start), position: start, serial: serial};
         channel.hasState = !!channel.at;
         channels[name] = channel;
       } else if (channel.at) {
@@ -32,11 +34,11 @@
     return {
       add: add,
 
-      /** What to ask a wire for: [{name, start}]; start is the position once there is one. */
+      /** What to ask a wire for: [{name, start, serial}]; start is the position once there is one. */
       list: function () {
         var found = [];
         anywire.each(anywire.keys(channels), function (name) {
-          if (!channels[name].isRefused) { found.push({name: name, start: channels[name].position}); }
+          if (!channels[name].isRefused) { found.push({name: name, start: channels[name].position, serial: channels[name].serial}); }
         });
         return found;
       },

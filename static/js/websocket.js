@@ -9,7 +9,7 @@
   function open(env, server, listener) {
     var channels = server.channels();
     var query = server.query([], channels);
-    var attached = {}; // what this wire was asked for: name → true
+    var attached = {}; // what this wire was asked for: name → serial of the subscription
     var rewinding = {}; // asked again and not yet answered: what comes before the answer is still further on
     var socket;
 
@@ -18,14 +18,14 @@
     }
 
     function subscribe(channel) {
-      attached[channel.name] = true;
+      attached[channel.name] = channel.serial;
       send(JSON.stringify({type: 'subscribe', channel: channel.name, after: channel.start}));
     }
 
     if (server.isLong(query)) {
       query = server.query([], []);
     } else {
-      anywire.each(channels, function (channel) { attached[channel.name] = true; });
+      anywire.each(channels, function (channel) { attached[channel.name] = channel.serial; });
     }
     socket = new env.WebSocket(server.root.replace(/^http/, 'ws') + 'v1/websocket?' + query, 'anywire.v1');
     socket.onopen = function () { listener.phase('open'); };
@@ -47,7 +47,7 @@
         var gone = anywire.keys(attached);
         anywire.each(server.channels(), function (channel) {
           gone = anywire.without(gone, channel.name);
-          if (!attached[channel.name]) { subscribe(channel); }
+          if (attached[channel.name] !== channel.serial) { subscribe(channel); }
         });
         anywire.each(gone, function (name) {
           delete attached[name];

@@ -265,7 +265,11 @@ def test_no_json_by_name(server, visitor, channel, opened):
         except UnicodeDecodeError:
             continue  # ends a WebSocket with 1007, which another test sends
         wire.send_frame(command)
-        assert wire.kind("error", "ack")["type"] == "error", raw[:40]
+        told = wire.kind("error", "ack")
+        assert told["type"] == "error", raw[:40]
+        wire.send_frame(b'{"type":"publish","ref":1,' + body[1:])
+        told = wire.kind("error", "ack")
+        assert (told["type"], told.get("ref")) == ("error", 1), raw[:40]
     assert visitor.history(channel)["messages"] == []
     assert visitor.publish(channel, "still here")["offset"] == 1
 

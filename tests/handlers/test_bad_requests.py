@@ -126,10 +126,16 @@ def test_what_is_not_http_is_answered_400_or_closed_in_order(server, data):
     assert ask(server, "GET", "/healthz").status == 200
 
 
+TAKE_POST = ("/v1/sse", "/v1/long-poll", "/v1/publish")
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "CONNECT", "get", "X" * 1000])
 @pytest.mark.parametrize("target", ["/v1/negotiate", "/v1/sse", "/v1/long-poll", "/v1/websocket", "/v1/publish", "/v1/history", "/metrics"])
 def test_other_methods_are_refused(server, method, target):
-    assert ask(server, method, target).refusal()[:2] == (405, "method-not-allowed")
+    answer = ask(server, method, target)
+    assert answer.refusal()[:2] == (405, "method-not-allowed")
+    allowed = answer.header("allow").split(", ")
+    assert "OPTIONS" in allowed and method not in allowed and ("POST" in allowed) == (target in TAKE_POST)
 
 
 @pytest.mark.parametrize(

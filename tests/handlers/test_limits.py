@@ -51,6 +51,16 @@ def test_reading_what_was_has_a_budget(strict, channel):
     assert visitor.publish(channel, "not a read")["offset"] == 51
 
 
+def test_a_rate_below_one_in_ten_seconds_lets_one_pass(beside, opened, kind):
+    server = beside(publish_per_s=0.05)
+    visitor = Visitor(server)
+    assert visitor.publish("chat:slow", 1)["offset"] == 1
+    answer = visitor.ask("POST", "/v1/publish", data={"channel": "chat:slow", "data": 2})
+    assert answer.refusal()[:2] == (429, "rate-limited") and 10 < int(answer.header("retry-after")) <= 20
+    wire = opened(kind, server, *(f"chat:many-{number}" for number in range(100)))
+    assert len(wire.take(100, "subscribed")) == 100
+
+
 @pytest.mark.gen_test(timeout=30)
 async def test_who_answers_refusals_with_ever_more_channels_is_sent_away(beside):
     server = beside(publish_per_s=0.1)

@@ -94,8 +94,9 @@ def test_the_network_is_the_address_that_a_trusted_proxy_names(server):
         assert network(garbage).startswith("n_")
 
 
-def test_nobody_else_is_believed(beside):
-    server = beside(trusted_proxies="192.0.2.0/24")
+@pytest.mark.parametrize("trusted", ["192.0.2.0/24", "none"])
+def test_nobody_else_is_believed(beside, trusted):
+    server = beside(trusted_proxies=trusted)
     plain = ask(server, "GET", "/v1/negotiate")
     forwarded = ask(server, "GET", "/v1/negotiate", {"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Proto": "https"})
     assert forwarded.json["network"] == plain.json["network"] and not cookie_of(forwarded)["secure"]

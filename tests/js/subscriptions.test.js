@@ -26,6 +26,21 @@ for (const name of WIRES) {
     assert.strictEqual(p.net.open.size, name === 'short-poll' ? 0 : 1);
   });
 
+  test('a channel dropped and asked for again in the same turn begins anew, over ' + name, () => {
+    const p = page({ search: '?transport=' + name, follow: false });
+    const again = [];
+    const first = p.follow();
+    p.say('before');
+    p.run(3000);
+    first.unsubscribe();
+    p.wire.subscribe('chat:lobby', { history: 5 }, (event) => { again.push(event.data || event.type); });
+    p.run(2500);
+    p.say('after');
+    p.run(2500);
+    assert.deepStrictEqual(again, ['subscribed', 'before', 'after']);
+    assert.deepStrictEqual(p.got, ['before']);
+  });
+
   test('two hundred channels with long names, over ' + (name === 'sse' ? 'a poll instead of sse' : name), () => {
     const p = page({ options: { transports: [name, 'short-poll'] } });
     const seen = new Set();

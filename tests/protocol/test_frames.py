@@ -98,6 +98,11 @@ def test_what_is_known_of_a_command_that_is_none():
     assert ref_of('{"ref":"x","channel":1}') == ("x", None)
     assert ref_of('{"ref":true}') == (None, None)
     assert ref_of('{"ref":[1]}') == (None, None)
+    deep = "[" * 20_000 + "]" * 20_000
+    for data in (r'"\ud800"', deep, r'"\"ref\":9"', r'{"ref":9,"x":"\udfff"}'):
+        assert ref_of('{"type":"publish","ref":3,"channel":"chat:a","data":' + data) == (3, "chat:a")
+    assert ref_of(r'{"data":{"ref":9,"a":["\ud800"]},"channel":"chat:a","ref":"x"}') == ("x", "chat:a")
+    assert ref_of(r'{"ref":true,"channel":"\ud800"}') == (None, None)
     assert ref_of("[]") == ref_of("{") == ref_of(b"\xff") == ref_of('"\ud800"') == ref_of('{"ref":' + "[" * 20_000) == (None, None)
 
 

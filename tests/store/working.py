@@ -51,6 +51,10 @@ class Office:
     def is_writing(self, id: str) -> bool:
         return self.jobs._known[id][1]._writing is not None
 
+    def hurry(self, id: str) -> None:
+        """Has what is pending written now."""
+        self.jobs._known[id][1].hurry()
+
     def renew(self, epoch: str) -> None:
         """As server.py does when the log has begun another life."""
         self.process.reader.epoch = epoch

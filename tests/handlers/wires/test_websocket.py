@@ -1,13 +1,20 @@
 """Commands over a WebSocket, and its handshake (protocol, sections 5 and 6)."""
 
 import json
+import uuid
 
 import pytest
 
 from tests.handlers.four_wires import BINARY, CLOSE, PING, PONG, Refused, WebSocketWire, frame
-from tests.handlers.talking import Closed, ask, read_head, request
+from tests.handlers.talking import Closed, Link, ask, read_answer, read_head, request
 
 MAX_FRAME_BYTES = 512 * 1024
+HANDSHAKE = {
+    "Connection": "keep-alive, Upgrade",
+    "Upgrade": "WebSocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 
 
 @pytest.fixture
@@ -50,17 +57,30 @@ def test_a_plain_request_is_told_what_this_address_speaks(server):
     assert ask(server, "GET", "/v1/websocket").refusal()[:2] == (400, "bad-request")
 
 
+def test_a_handshake_of_an_old_version_is_refused(server):
+    link = Link(server.port)
+    link.send(request("GET", "/v1/websocket", HANDSHAKE).replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1))
+    assert read_answer(link).refusal()[:2] == (400, "bad-request")
+    link.close()
+
+
+def test_a_publish_sees_the_subscribes_before_it(visitor, wire):
+    for number in range(10):
+        channels = [f"chat:{number}-{uuid.uuid4().hex}" for _ in range(20)]
+        for channel in channels:
+            wire.command(type="subscribe", channel=channel)
+        for data in range(3):
+            wire.command(type="publish", channel=channels[-1], data=data)
+        assert [message["data"] for message in wire.take(3)] == [0, 1, 2]
+        for channel in channels:
+            wire.command(type="unsubscribe", channel=channel)
+
+
 def test_what_follows_the_handshake_in_the_same_segment_is_read(server, opened):
-    handshake = {
-        "Connection": "keep-alive, Upgrade",
-        "Upgrade": "WebSocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    }
     wire = opened(WebSocketWire, server)
     wire.link.close()
     wire.link.__init__(server.port)
-    wire.link.send(request("GET", "/v1/websocket", handshake) + frame(b'{"type":"ping","ref":7}'))
+    wire.link.send(request("GET", "/v1/websocket", HANDSHAKE) + frame(b'{"type":"ping","ref":7}'))
     assert read_head(wire.link)[0] == 101
     assert [wire.event()["type"] for _ in range(3)] == ["hello", "ping", "ack"]
 
