@@ -30,7 +30,8 @@ def test_everybody_can_read_it(told, visitor, language, dark, width):
     assert visitor.run("return document.documentElement.scrollWidth") == width
     assert visitor.run(
         "return Array.prototype.every.call(document.querySelectorAll('.counts'), function (table) {"
-        " return table.offsetWidth <= table.parentNode.clientWidth; })"
+        " var card = table.parentNode; return table.getBoundingClientRect().right"
+        " <= card.getBoundingClientRect().right - parseFloat(getComputedStyle(card).paddingRight) + .5; })"
     )
     assert barriers(visitor) == []
 
