@@ -6,8 +6,11 @@ from handlers import page
 from negotiation.transports import TRANSPORTS
 from negotiation.verdicts import VERDICTS
 from tests.handlers.talking import Visitor as Client
-from tests.handlers.talking import ask
+from tests.handlers.talking import ask, eventually
 from tests.pages.test_page_access import barriers
+
+REPORT_S = 30.0
+"""A client reports when its attempts have come to their ends."""
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +77,25 @@ def test_every_page_with_a_connection_has_the_panel_and_no_other(server):
         assert b'id="transport-panel"' in body and b'id="anywire-verdicts"' in body, path
     for path in ("/vote", "/stats", "/nowhere"):
         assert b"transport-panel" not in client.ask("GET", path, html).body, path
+
+
+BARRED = """
+var Socket = window.WebSocket;
+window.WebSocket = function () { return new Socket('ws://' + location.host + '/nowhere'); };
+"""
+
+
+def test_a_browser_whose_websocket_is_refused_is_seen_here(server, visitor):
+    """From its own report, with nobody's help."""
+
+    def blocked() -> int:
+        return ask(server, "GET", "/stats?format=json").json["periods"][0]["verdicts"].get("websocket", {}).get("blocked", 0)
+
+    before = blocked()
+    added = visitor.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": BARRED})
+    try:
+        visitor.open("/?lang=en")
+        assert "WebSocket: blocked on the way." in visitor.find("#live-why").text
+        eventually(lambda: blocked() == before + 1, within_s=REPORT_S)
+    finally:
+        visitor.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": added["identifier"]})
