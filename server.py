@@ -24,6 +24,7 @@ from protocol.hub import Hub
 from settings import SAFE_KEY_CHARS, Settings, load
 from store.bus import Bus
 from store.connect import Connection, StartError, connect
+from store.counts import Counts
 from store.feed import Feed
 from store.items import Items
 from store.job_channel import Ways
@@ -141,6 +142,9 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
     votes = Votes(connection.database, reader, hub, log, process, writer.trimmable)
     started.push_async_callback(votes.close)
     await votes.start()
+    counts = Counts(connection.database)
+    started.push_async_callback(counts.close)
+    counts.start()
     if connection.embedded is not None:
         started.push_async_callback(end, asyncio.ensure_future(_watch_disk(connection, log)))
     return Node(
@@ -154,6 +158,7 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
         uploads=uploads,
         runner=runner,
         votes=votes,
+        counts=counts,
         identity=Identity(settings.secret.encode() if settings.secret else meta.secret),
         trusted=networks(settings.trusted_proxies),
     )

@@ -14,6 +14,7 @@ from handlers.publish import Publish
 from handlers.run import RunTask
 from handlers.script import Script, ScriptHandler
 from handlers.sse import Sse
+from handlers.stats import Stats
 from handlers.visitor import Me, Negotiate, Report
 from handlers.votes import VoteBallot, VoteClose, VoteList, VoteOne
 from handlers.websocket import MAX_FRAME_BYTES, WebSocket
@@ -46,6 +47,7 @@ def application(node: Node, script: Script) -> tornado.web.Application:
         (r"/healthz", Healthz),
         (r"/readyz", Readyz),
         (r"/metrics", MetricsText),
+        (r"/stats", Stats),
     ]
     return tornado.web.Application(
         routes + pages.routes(),

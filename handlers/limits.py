@@ -8,6 +8,10 @@ from protocol.codes import ProtocolError
 BURST_S = 10.0
 """Seconds' worth that may be read at once."""
 USERS_AN_ADDRESS = 8
+REPORT_EVERY_S = 60.0
+"""A page reports once; more often than this it is a page that somebody loads again and again, or somebody who makes them up."""
+REPORTS_A_NETWORK = 60
+"""In that time. Many share a network, and any visitor can be as many users as it likes."""
 
 
 class Buckets:
@@ -74,3 +78,20 @@ class CatchUp:
     def spend(self, user: str, address: str, read_bytes: int) -> None:
         self._users.spend(user, read_bytes)
         self._addresses.spend(address, read_bytes)
+
+
+class Reports:
+    """Whose reports count: one of a user in a minute, and a bounded number of a network, so that nobody makes up what the operator sees."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._users = Buckets(1 / REPORT_EVERY_S, 1, clock)
+        self._networks = Buckets(REPORTS_A_NETWORK / REPORT_EVERY_S, REPORTS_A_NETWORK, clock)
+
+    def count(self, user: str, network: str) -> bool:
+        """True where this one counts, which is used up by it."""
+        try:
+            self._users.take(user)
+            self._networks.take(network)
+        except ProtocolError:
+            return False
+        return True

@@ -3,7 +3,6 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from negotiation.transports import TRANSPORTS
-from negotiation.verdicts import VERDICTS
 
 
 class Metrics:
@@ -18,14 +17,12 @@ class Metrics:
             "anywire_verdicts", "What clients reported of their attempts", ["transport", "verdict"], registry=self.registry
         )
 
-    def report(self, chosen: str | None, attempts: list[tuple[str, str]]) -> None:
-        """Names that aren't ours are counted as `other`, so that nobody can fill the memory with labels."""
+    def report(self, chosen: str | None, verdicts: set[tuple[str, str]]) -> None:
+        """*verdicts* as by `named`; *chosen* may be anything."""
         if chosen in TRANSPORTS:
             self.verdicts.labels(chosen, "chosen").inc()
-        for transport, verdict in attempts:
-            if transport in TRANSPORTS:
-                word = verdict.removeprefix(f"{transport}.")  # clients say "websocket.swallowed"
-                self.verdicts.labels(transport, word if word in VERDICTS else "other").inc()
+        for transport, code in verdicts:
+            self.verdicts.labels(transport, code).inc()
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

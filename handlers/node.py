@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from handlers.limits import Buckets, CatchUp
+from handlers.limits import Buckets, CatchUp, Reports
 from handlers.load import Load
 from handlers.metrics import Metrics
 from negotiation.identity import Identity, User
@@ -19,6 +19,7 @@ from negotiation.origin import Network
 from protocol.codes import ProtocolError, Unavailable
 from protocol.hub import Hub
 from settings import Settings
+from store.counts import Counts
 from store.feed import Feed
 from store.items import Items
 from store.jobs import Jobs
@@ -55,6 +56,7 @@ class Node:
     uploads: Uploads
     runner: Runner
     votes: Votes
+    counts: Counts
     identity: Identity
     trusted: list[Network]
     connections: set[Connection] = field(default_factory=set)
@@ -71,6 +73,7 @@ class Node:
         self.locates = Buckets(50 * rate, max(MAX_CHANNELS, 500 * rate))
         """Channels that a user may subscribe to: some cost a read of the log. One request names up to MAX_CHANNELS."""
         self.catch_up = CatchUp(self.settings.catch_up_bytes_per_s)
+        self.reports = Reports()
         self.load = Load()
 
     def admit(self, address: str) -> None:
@@ -84,6 +87,10 @@ class Node:
     def enter(self, connection: Connection) -> None:
         self.addresses[connection.address] += 1
         self.connections.add(connection)
+
+    def greeted(self, transport: str) -> None:
+        """A client was told `hello`, on a stream that just began or in the answer to a poll: what the shares are counted by."""
+        self.counts.add("connections", transport)
 
     def leave(self, connection: Connection) -> None:
         if connection in self.connections:

@@ -140,6 +140,7 @@ class Poll(Wire):
             first = errors
             if wants_hello or fresh or errors:
                 first = [wire.hello(), *errors]
+                self.node.greeted(self.transport)
             events = await wire.collect()
             if not (first or events or wire.events) and hold_s and not self.gone:
                 await wire.wait(hold_s)

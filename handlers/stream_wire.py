@@ -75,6 +75,7 @@ class StreamWire:
         self._beat = self._loop.call_later(heartbeat_s, self._heartbeat)
         self._reason = "the client left"
         node.enter(self)
+        node.greeted(transport)
         logger.info("%s %s came", transport, self.id)
         stream.max_buffer_size = MAX_CLIENT_BYTES
         _notice_dead_peers(stream.socket)

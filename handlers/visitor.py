@@ -6,6 +6,7 @@ import msgspec
 
 from handlers.base import Base
 from negotiation.identity import clean_name
+from negotiation.verdicts import named
 from protocol.codes import ProtocolError
 from protocol.frames import NameBody, parse_body
 
@@ -28,13 +29,26 @@ class Me(Base):
         self.answer({"user": self.user.public()})
 
 
-class _Attempt(msgspec.Struct):
+MAX_ATTEMPTS = 50
+"""Of a report that are looked at: as many as our client keeps."""
+
+
+class _Attempt(msgspec.Struct, rename="camel"):
+    """Times in ms since the client's start. They are checked, not counted."""
+
     transport: str
     verdict: str
+    started_ms: float | None = None
+    hello_ms: float | None = None
+    ended_ms: float | None = None
+    cut_ms: float | None = None
+    delay_ms: float | None = None
+    phases: dict[str, float] = {}
 
 
 class _Report(msgspec.Struct):
     transport: str | None = None
+    network: str | None = None
     attempts: list[_Attempt] = []
 
 
@@ -44,5 +58,12 @@ class Report(Base):
     def post(self) -> None:
         report: Any = parse_body(self.body(), _Report)
         self.node.publishes.take(self.user.id)
-        self.node.metrics.report(report.transport, [(a.transport, a.verdict) for a in report.attempts[:50]])
+        if self.node.reports.count(self.user.id, self.network()):
+            self._count(report.transport, named((a.transport, a.verdict) for a in report.attempts[:MAX_ATTEMPTS]))
         self.set_status(204)
+
+    def _count(self, chosen: str | None, verdicts: set[tuple[str, str]]) -> None:
+        self.node.metrics.report(chosen, verdicts)
+        self.node.counts.add("reports")
+        for transport, code in verdicts:
+            self.node.counts.add("verdicts", transport, code)

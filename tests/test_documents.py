@@ -116,13 +116,21 @@ def test_every_error_code_has_a_row_with_its_status():
 
 
 def test_every_verdict_has_a_row():
-    assert set(rows(section("docs/protocol.md", "Negotiation"))) == set(VERDICTS)
+    documented = {code: cells[0] for code, cells in rows(section("docs/protocol.md", "Verdicts")).items()}
+    assert documented == {code: "yes" if verdict.is_fault else "no" for code, verdict in VERDICTS.items()}
+    assert set(rows(section("docs/client.md", "Verdicts"))) == set(VERDICTS)
+    for document in ("docs/protocol.md", "docs/client.md"):
+        told = {code: cells[-1] for code, cells in rows(section(document, "Verdicts")).items()}
+        assert {code for code, meaning in told.items() if "Ms`" in meaning} == {code for code in VERDICTS if VERDICTS[code].field}
+        assert all(f"`{verdict.field}`" in told[code] for code, verdict in VERDICTS.items() if verdict.field)
 
 
-def test_every_word_of_the_client_for_a_failure_has_a_row():
-    documented = set(rows(section("docs/client.md", "Verdicts")))
+def test_every_word_of_the_client_for_a_failure_is_a_verdict():
     said = set(re.findall(r"why: '([a-z-]+)'", "".join(path.read_text() for path in (ROOT / "static/js").glob("*.js"))))
-    assert said and said - documented == set()
+    assert said and said - set(VERDICTS) == set()
+    head = text("static/js/verdicts.js").partition("(function")[0]  # lists all of them, two columns a line
+    listed = set(re.findall(r"(?:^//|\s)\s{2,}([a-z-]+)(?=\s{2})", head, re.MULTILINE))
+    assert len(listed) > 10 and listed - set(VERDICTS) == set()
 
 
 def test_every_reason_that_stops_a_start_has_a_row():

@@ -1,24 +1,33 @@
 """Takes the pictures of the pages anew: `.venv/bin/python docs/pictures/take.py`.
 
 A real server, a real conversation between three visitors, a real import, a real vote, a real browser (Chromium's headless shell).
+Only the operator's figures are made up, since a month of them can't be waited for.
 """
 
 import base64
+import contextlib
 import random
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from pymongo import MongoClient
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
 
+from tests.handlers.four_wires import LongPollWire, SseWire, WebSocketWire  # noqa: E402
+from tests.handlers.talking import database_uri  # noqa: E402
 from tests.pages.asking import ask, cookie_of  # noqa: E402
 from tests.pages.browser import Visitor, publish, start_chromium  # noqa: E402
 from tests.running import Server  # noqa: E402
 
 MOST_BYTES = 150_000
 START_HEIGHTS = {320: 1600, 1280: 780}
+STATS_HEIGHTS = {320: 1560, 1280: 1100}
 SIZES = ((320, 640), (1280, 900))
 
 TALK = {
@@ -56,6 +65,14 @@ BALLOTS = (7, 12, 3, 5)
 FILES = {"en": "trips-2026.csv", "zh": "骑行记录-2026.csv"}
 TRIPS = 100_000
 RUNNING_PERCENT = 35
+SHARES = {"websocket": 0.93, "sse": 0.052, "long-poll": 0.016, "short-poll": 0.0004}
+FAULTS = {
+    "websocket": {"blocked": 0.026, "swallowed": 0.019, "silent": 0.004, "flapping": 0.002, "refused": 0.006},
+    "sse": {"buffered": 0.007, "one-behind": 0.002, "delayed": 0.001},
+    "long-poll": {"cut": 0.003, "captive-portal": 0.0008},
+}
+"""Of a day's visitors."""
+OPEN_NOW = ((WebSocketWire, 26), (SseWire, 3), (LongPollWire, 1))
 
 
 def talk(visitor: Visitor, room: str, language: str) -> None:
@@ -133,6 +150,46 @@ def take_jobs_and_votes(visitor: Visitor, language: str) -> None:
         take(visitor, f"vote-{width}-{language}")
 
 
+def count_a_month(server: Server) -> None:
+    chance = random.Random(2)
+    with MongoClient(database_uri(server, "anywire")) as client:
+        client.anywire.counts.delete_many({})
+        for ago in range(30):
+            visitors = chance.randint(2500, 4500) if ago else 1800
+            verdicts = {transport: {code: round(visitors * share) for code, share in codes.items()} for transport, codes in FAULTS.items()}
+            client.anywire.counts.insert_one(
+                {
+                    "_id": (datetime.now(UTC) - timedelta(days=ago)).date().isoformat(),
+                    "connections": {transport: round(visitors * share) for transport, share in SHARES.items()},
+                    "reports": round(visitors * 0.062),
+                    "verdicts": {
+                        transport: {code: count for code, count in counts.items() if count} for transport, counts in verdicts.items()
+                    },
+                }
+            )
+
+
+@contextlib.contextmanager
+def visitors_there(server: Server) -> Iterator[None]:
+    wires = [kind(server, "chat:lobby") for kind, count in OPEN_NOW for _ in range(count)]
+    for wire in wires:
+        wire.subscribed()
+        wire.follow()
+    yield
+    for wire in wires:
+        wire.close()
+
+
+def take_stats(visitor: Visitor, server: Server) -> None:
+    with visitors_there(server):
+        count_a_month(server)
+        for language in TALK:
+            for width, height in STATS_HEIGHTS.items():
+                visitor.screen(width, height)
+                visitor.driver.get(f"{visitor.base}/stats?lang={language}")
+                take(visitor, f"stats-{width}-{language}")
+
+
 def main() -> None:
     server = Server(hold_s=5).start()
     driver = start_chromium()
@@ -156,6 +213,7 @@ def main() -> None:
                 visitor.screen(width, START_HEIGHTS[width])
                 take(visitor, f"start-{width}-{language}")
             take_jobs_and_votes(visitor, language)
+        take_stats(visitor, server)
     finally:
         driver.quit()
         server.close()

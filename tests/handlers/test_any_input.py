@@ -51,7 +51,7 @@ methods = st.sampled_from(["GET", "POST", "GET", "POST", "PUT", "DELETE", "OPTIO
 paths = st.sampled_from(
     [
         *("/v1/negotiate", "/v1/websocket", "/v1/sse", "/v1/long-poll", "/v1/short-poll", "/v1/publish", "/v1/history", "/v1/me"),
-        *("/v1/report", "/healthz", "/readyz", "/metrics", "/", "/chat/x", "/v1/x", "/anywire.js"),
+        *("/v1/report", "/healthz", "/readyz", "/metrics", "/stats", "/", "/chat/x", "/v1/x", "/anywire.js"),
     ]
 )
 names = st.sampled_from(["sub", "sub", "lastEventId", "heartbeat", "hello", "ids", "wait", "channel", "before", "limit", "token", "_", ""])
@@ -97,7 +97,7 @@ def test_every_endpoint_answers_every_request(server, method, path, query, heade
         assert answer in (101, 200)
         return
     assert answer.status < 500
-    is_page = path in ("/", "/chat/x", "/anywire.js") or "text/html" in headers.get("Accept", "")
+    is_page = path in ("/", "/chat/x", "/stats", "/anywire.js") or "text/html" in headers.get("Accept", "")
     if answer.status >= 400 and method != "HEAD" and not is_page:
         assert answer.error
 

@@ -8,7 +8,6 @@ import pytest
 from negotiation.identity import User
 from negotiation.offer import MAX_CHANNELS, offer
 from negotiation.transports import TRANSPORTS
-from negotiation.verdicts import VERDICTS
 from protocol.values import MAX_DATA_BYTES
 
 ANN = User("u_ann", "Ann", backend=True)
@@ -55,9 +54,3 @@ def test_the_names_of_the_contract_in_its_order():
     for name, transport in TRANSPORTS.items():
         assert transport.path == f"v1/{name}"
         assert transport.needs in ("WebSocket", "EventSource", "XMLHttpRequest")
-
-
-def test_verdicts_are_words_with_a_sentence():
-    for verdict, meaning in VERDICTS.items():
-        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", verdict)
-        assert meaning.endswith(".")

@@ -170,5 +170,63 @@ def test_the_panel_says_why_not_a_better_one(page, attempts, expected):
     page.find("#transport").click()
     assert page.find("#transport-why").text == f"This page uses SSE. {expected}"
     items = [node.text for node in page.driver.find_elements("css selector", "#transport-attempts li")]
-    assert items[-1] == "SSE works 50 ms"
+    assert items[-1] == "SSE works 50 ms\nstarted at 250 ms"
     assert len(items) == len(attempts) + 1
+
+
+ATTEMPTS = """fake.wire.attempts = [
+    {transport: 'websocket', verdict: 'websocket.swallowed', startedMs: 3, endedMs: 10004, phases: {}},
+    {transport: 'sse', verdict: 'sse.delayed', startedMs: 254, helloMs: 2270, endedMs: 2300,
+     phases: {open: 260, hello: 2270}, delayMs: 2000},
+    {transport: 'sse', verdict: 'sse.one-behind', startedMs: 4000, endedMs: 5500, phases: {odd: 4001}},
+    {transport: 'long-poll', verdict: 'long-poll.cut', startedMs: 1254, helloMs: 1264, endedMs: 31264,
+     phases: {hello: 1264, proven: 2270}, cutMs: 30000},
+    {transport: 'sse', verdict: 'sse.cut', startedMs: 32000, helloMs: 32001, endedMs: 157321, phases: {hello: 32001}},
+    {transport: 'short-poll', verdict: 'ok', startedMs: 31300, helloMs: 31312, phases: {hello: 31312, proven: 31312}},
+    {transport: 'websocket', verdict: '', startedMs: 61300, phases: {}}
+]; fake.become('open', 'short-poll');"""
+
+
+def test_the_panel_tells_each_attempt_with_its_times(page):
+    page.run(ATTEMPTS)
+    page.find("#transport").click()
+    assert [node.text for node in page.driver.find_elements("css selector", "#transport-attempts li")] == [
+        "WebSocket no answer at all 10 s\nstarted at 3 ms · ended after 10 s",
+        "SSE events come 2 s late\nstarted at 254 ms · opened after 6 ms · answered after 2 s · ended after 2 s",
+        "SSE each event is held back until the next one comes 1.5 s\nstarted at 4 s · ended after 1.5 s",
+        "long polling cut off on the way after 30 s\nstarted at 1.3 s · answered after 10 ms · proven after 1 s · ended after 30 s",
+        "SSE cut off on the way 2 min 5 s\nstarted at 32 s · answered after 1 ms · ended after 2 min 5 s",
+        "short polling works 12 ms\nstarted at 31.3 s · answered after 12 ms · proven after 12 ms",
+        "WebSocket being tried…\nstarted at 1 min 1 s",
+    ]
+    # why not the better one is known from before, while it is tried once more
+    assert page.find("#transport-why").text == (
+        "This page uses short polling. WebSocket: no answer at all. SSE: cut off on the way. long polling: cut off on the way after 30 s."
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_is_passed_on_is_plain_text_and_copied_without_the_newer_interface(page, language):
+    page.driver.get(f"{page.base}/chat/faults?lang={language}")
+    page.run(
+        "Object.defineProperty(navigator, 'clipboard', {value: undefined}); document.addEventListener('copy', function () {"
+        " window.copied = String(window.getSelection()); });" + ATTEMPTS
+    )
+    page.find("#transport").click()
+    page.find("#transport-panel summary").click()
+    page.find("#transport-copy").click()
+    page.until(
+        "return document.getElementById('transport-copied').textContent === arguments[0]", {"en": "Copied.", "zh": "已复制。"}[language]
+    )
+    lines = page.run("return window.copied").rstrip("\n").split("\n")
+    assert lines[0] == "transport: short-poll, state: open"
+    assert [line.partition(": ")[0] for line in lines[1:4]] == ["page", "browser", "time"]
+    assert lines[4:] == [
+        "websocket   swallowed       started 3 ms, ended 10004 ms",
+        "sse         delayed         started 254 ms, open 260 ms, hello 2270 ms, ended 2300 ms, late by 2000 ms",
+        "sse         one-behind      started 4000 ms, odd 4001 ms, ended 5500 ms",
+        "long-poll   cut             started 1254 ms, hello 1264 ms, proven 2270 ms, ended 31264 ms, cut after 30000 ms",
+        "sse         cut             started 32000 ms, hello 32001 ms, ended 157321 ms",
+        "short-poll  ok              started 31300 ms, hello 31312 ms, proven 31312 ms",
+        "websocket   trying          started 61300 ms",
+    ]

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -94,3 +95,14 @@ def test_imports_the_sample(server, phantom):
     seen = run(phantom, PAGES, f"{server.url}/progress", script, done)
     assert seen["errors"] == []
     assert "396 rows imported and 4 refused" in seen["text"]
+
+
+def test_tells_why_in_words_and_in_a_text_that_can_be_copied(server, phantom):
+    answered = "/has answered|works/.test(document.getElementById('live-attempts').textContent)"
+    clicks = "; ".join(CLICK % where for where in ("#transport", "#transport-panel summary", "#transport-copy"))
+    script = f"var timer = setInterval(function () {{ if ({answered}) {{ clearInterval(timer); {clicks}; }} }}, 50);"
+    said = "/Copied|Selected/.test(document.getElementById('transport-copied').textContent)"
+    seen = run(phantom, PAGES, f"{server.url}/?transport=long-poll&lang=en", script, said)
+    assert seen["errors"] == []
+    assert re.search(r"long polling (has answered|works) \d+\sms\s+started at \d+\sms · answered after \d+\sms", seen["text"])
+    assert re.search(r"long-poll\s+(ok|usable)\s+started \d+ ms, hello \d+ ms", seen["text"])

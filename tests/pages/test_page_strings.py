@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from handlers import page, pages
+from handlers import page, pages, stats
+from negotiation.verdicts import VERDICTS
 
 TEMPLATE_STRING = re.compile(r'\b_\("((?:[^"\\]|\\.)+)"\)')
 PLACEHOLDER = re.compile(r"\{\w+\}|%\(\w+\)s")
@@ -18,9 +19,13 @@ def template_strings() -> set[str]:
 
 def handler_strings() -> set[str]:
     """The arguments of _(…) in the handlers of pages."""
-    trees = [ast.parse((page.ROOT / "handlers" / name).read_text(encoding="utf-8")) for name in ("page.py", "pages.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (page.ROOT / "handlers").glob("*.py")]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_"]
     return {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+
+
+def verdict_strings() -> set[str]:
+    return {words for verdict in VERDICTS.values() for words in (verdict.words, verdict.measured) if words}
 
 
 def script_strings() -> set[str]:
@@ -40,7 +45,7 @@ OTHERS = sorted(set(page.LANGUAGES) - {"en"})
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_string_is_translated_and_none_is_left_over(language):
-    shown = template_strings() | handler_strings() | script_strings()
+    shown = template_strings() | handler_strings() | script_strings() | verdict_strings()
     translated = translations(language)
     assert len(shown) > 100
     assert shown - set(translated) == set(), "not translated"
@@ -61,17 +66,11 @@ def test_chinese_is_chinese():
             assert re.search(r"[\u4e00-\u9fff]", translation), text
 
 
-def test_every_verdict_of_the_client_has_words():
-    """static/js/verdicts.js lists them in its first comment, two columns a line."""
-    head = (page.STATIC / "js" / "verdicts.js").read_text(encoding="utf-8").partition("(function")[0]
-    listed = set(re.findall(r"(?:^//|\s)\s{2,}([a-z-]+)(?=\s{2})", head, re.MULTILINE))
-    panel = (page.SCRIPTS / "transport-panel.js").read_text(encoding="utf-8")
-    explained = set(re.findall(r"^    '([a-z-]+)': t\(", panel, re.MULTILINE))
-    assert len(listed) > 10
-    assert listed - explained == set()
-
-
-PAGES = [found for found in vars(pages).values() if isinstance(found, type) and issubclass(found, page.Page) and found.scripts]
+PAGES = [
+    found
+    for found in {**vars(pages), **vars(stats)}.values()
+    if isinstance(found, type) and issubclass(found, page.Page) and (found.scripts or found.styles)
+]
 
 
 @pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.__name__)
@@ -96,7 +95,7 @@ def test_a_style_sheet_is_one_idea(name):
 
 def test_templates_show_no_english_of_their_own():
     """Text between tags comes from _(…), but for names and what is the same in every language."""
-    allowed = re.compile(r"Anywire|WebSocket|SSE|#|·|×|[\s:.]|&\w+;")
+    allowed = re.compile(r"Anywire|WebSocket|SSE|UTC|#|·|×|[\s:.]|&\w+;")
     for path in (page.ROOT / "templates").glob("*.html"):
         source = re.sub(r"<pre class=\"code\".*?</pre>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         bare = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", source, flags=re.DOTALL)

@@ -24,44 +24,53 @@
     resting: t('idle')
   };
 
-  // What a verdict code says, in words. An unknown code is shown as it is.
-  var verdicts = {
-    'ok': t('works'),
-    'usable': t('works'),
-    'proven': t('works'),
-    'slower': t('works, but another one answered first'),
-    'superseded': t('gave way to a better one'),
-    'unsupported': t('this browser doesn’t have it'),
-    'disabled': t('the operator has turned it off'),
-    'blocked': t('blocked on the way'),
-    'swallowed': t('no answer at all'),
-    'silent': t('opened, but nothing more came through'),
-    'flapping': t('broke again and again soon after it had opened'),
-    'refused': t('refused by the server or something in front of it'),
-    'buffered': t('held back by something in between'),
-    'cut': t('cut off by something in between'),
-    'lost': t('the connection was lost'),
-    'closed': t('closed'),
-    'too-long': t('more rooms at once than its address can name'),
-    'offline': t('this device is offline'),
-    'captive-portal': t('a login page of the network answered instead'),
-    'draining': t('the server is restarting'),
-    'overloaded': t('the server is busy'),
-    'forbidden': t('the server doesn’t allow it')
+  // What each verdict code says: [words], or where it may come with a time [words, the attempt's field, words with {time}].
+  var verdicts = pages.block('anywire-verdicts');
+
+  // In the order in which they come; others are left to the text for passing on.
+  var phases = {
+    open: function (time) { return t('opened after {time}', {time: time}); },
+    hello: function (time) { return t('answered after {time}', {time: time}); },
+    proven: function (time) { return t('proven after {time}', {time: time}); }
   };
 
   pages.transportName = function (transport) {
     return names[transport] || transport;
   };
 
-  pages.verdictWords = function (verdict) {
-    var code = String(verdict || '').replace(/^(websocket|sse|long-poll|short-poll)\./, '');
-    if (!code) { return t('being tried…'); }
-    return verdicts.hasOwnProperty(code) ? verdicts[code] : code;
+  function inUnits(ms) {
+    var seconds = ms / 1000;
+    if (ms < 1000) { return t('{ms} ms', {ms: Math.round(ms)}); }
+    if (seconds < 60) { return t('{count} s', {count: Math.round(seconds * 10) / 10}); }
+    return t('{minutes} min {seconds} s', {minutes: Math.floor(seconds / 60), seconds: Math.floor(seconds % 60)});
+  }
+
+  // A number stays on one line with its unit.
+  function span(ms) { return inUnits(ms).replace(/ /g, '\u00a0'); }
+
+  function codeOf(attempt) {
+    return String(attempt.verdict || '').replace(/^(websocket|sse|long-poll|short-poll)\./, '');
+  }
+
+  // An unknown code is shown as it is.
+  function wordsOf(attempt) {
+    var code = codeOf(attempt);
+    return verdicts.hasOwnProperty(code) ? verdicts[code] : [code || t('being tried…')];
+  }
+
+  function isMeasured(attempt) {
+    var words = wordsOf(attempt);
+    return words.length > 1 && attempt[words[1]] > 0;
+  }
+
+  /** The verdict in words, with the time that belongs to it. */
+  pages.verdictWords = function (attempt) {
+    var words = wordsOf(attempt);
+    return isMeasured(attempt) ? words[2].replace('{time}', span(attempt[words[1]])) : words[0];
   };
 
   function works(attempt) {
-    return /(^|\.)(ok|usable|proven|slower|superseded)$/.test(attempt.verdict || '');
+    return /^(ok|usable|slower|superseded)$/.test(codeOf(attempt));
   }
 
   function forced() {
@@ -77,11 +86,11 @@
     return false;
   }
 
-  // The last attempt with *transport* tells its present condition.
+  // The last attempt with *transport* that has come to a verdict tells its present condition.
   function lastAttempt(wire, transport) {
     var attempts = wire.attempts || [];
     for (var i = attempts.length - 1; i >= 0; i -= 1) {
-      if (attempts[i].transport === transport) { return attempts[i]; }
+      if (attempts[i].transport === transport && attempts[i].verdict) { return attempts[i]; }
     }
     return null;
   }
@@ -100,9 +109,9 @@
     }
     for (var i = 0; i < offered.length && offered[i] !== inUse; i += 1) {
       var attempt = lastAttempt(wire, offered[i]);
-      if (attempt && attempt.verdict && !works(attempt)) {
+      if (attempt && !works(attempt)) {
         said.push(t('{transport}: {reason}.', {
-          transport: names[offered[i]], reason: pages.verdictWords(attempt.verdict)
+          transport: names[offered[i]], reason: pages.verdictWords(attempt)
         }));
       }
     }
@@ -112,17 +121,29 @@
     return said.join(' ');
   };
 
+  // Until it answered, or if it failed, until that was certain; a time that its verdict names is enough.
   function durationMs(attempt) {
-    var end = attempt.helloMs === undefined ? attempt.endedMs : attempt.helloMs;
-    return end === undefined ? null : Math.round(end - attempt.startedMs);
+    var end = works(attempt) && attempt.helloMs !== undefined ? attempt.helloMs : attempt.endedMs;
+    return end === undefined || isMeasured(attempt) ? null : end - attempt.startedMs;
+  }
+
+  function phaseWords(attempt) {
+    var reached = attempt.phases || {};
+    var said = [t('started at {time}', {time: span(attempt.startedMs)})];
+    for (var name in phases) {
+      if (phases.hasOwnProperty(name) && reached[name] !== undefined) { said.push(phases[name](span(reached[name] - attempt.startedMs))); }
+    }
+    if (attempt.endedMs !== undefined) { said.push(t('ended after {time}', {time: span(attempt.endedMs - attempt.startedMs)})); }
+    return said;
   }
 
   function attemptItem(attempt) {
     var item = pages.make('li', works(attempt) ? 'worked' : (attempt.verdict ? 'failed' : 'running'));
     var took = durationMs(attempt);
     item.appendChild(pages.make('strong', '', pages.transportName(attempt.transport)));
-    item.appendChild(document.createTextNode(' ' + pages.verdictWords(attempt.verdict)));
-    if (took !== null) { item.appendChild(pages.make('span', 'took', ' ' + t('{ms} ms', {ms: took}))); }
+    item.appendChild(document.createTextNode(' ' + pages.verdictWords(attempt)));
+    if (took !== null) { item.appendChild(pages.make('span', 'took', ' ' + span(took))); }
+    item.appendChild(pages.make('span', 'phases', ' ' + phaseWords(attempt).join(' · ')));
     return item;
   }
 
@@ -132,6 +153,24 @@
     for (var i = 0; i < attempts.length; i += 1) { list.appendChild(attemptItem(attempts[i])); }
   };
 
+  function padded(text, width) {
+    while (text.length < width) { text += ' '; }
+    return text;
+  }
+
+  // One line of plain text, in English: whoever it is passed on to may read another language than this visitor.
+  function reportLine(attempt) {
+    var facts = ['started ' + Math.round(attempt.startedMs) + ' ms'];
+    var reached = attempt.phases || {};
+    for (var name in reached) {
+      if (reached.hasOwnProperty(name)) { facts.push(name + ' ' + Math.round(reached[name]) + ' ms'); }
+    }
+    if (attempt.endedMs !== undefined) { facts.push('ended ' + Math.round(attempt.endedMs) + ' ms'); }
+    if (attempt.cutMs !== undefined) { facts.push('cut after ' + Math.round(attempt.cutMs) + ' ms'); }
+    if (attempt.delayMs !== undefined) { facts.push('late by ' + Math.round(attempt.delayMs) + ' ms'); }
+    return padded(attempt.transport, 10) + '  ' + padded(codeOf(attempt) || 'trying', 14) + '  ' + facts.join(', ');
+  }
+
   function report(wire) {
     var attempts = wire.attempts || [];
     var lines = [
@@ -140,7 +179,7 @@
       'browser: ' + window.navigator.userAgent,
       'time: ' + new Date().toISOString()
     ];
-    for (var i = 0; i < attempts.length; i += 1) { lines.push(JSON.stringify(attempts[i])); }
+    for (var i = 0; i < attempts.length; i += 1) { lines.push(reportLine(attempts[i])); }
     return lines.join('\n');
   }
 
