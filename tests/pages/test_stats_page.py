@@ -41,6 +41,7 @@ def test_everybody_can_read_it(told, visitor, language, dark, width):
 
 def test_the_tables_say_all(told, visitor):
     visitor.screen(1280, 800)
+    before = ask(told, "GET", "/stats?format=json").json["periods"]  # a page of the test before may still be leaving
     visitor.driver.get(f"{visitor.base}/stats?lang=en")
     figures = ask(told, "GET", "/stats?format=json").json["periods"]
     for number, period in enumerate(figures):
@@ -49,7 +50,10 @@ def test_the_tables_say_all(told, visitor):
             " function (row) { return Array.prototype.map.call(row.cells, function (cell) { return cell.textContent.trim(); }); })",
             f"shares-{number}",
         )
-        assert [int(row[2].replace(",", "")) for row in rows] == list(period["connections"].values())
+        shown = [int(row[2].replace(",", "")) for row in rows]
+        assert all(
+            b <= s <= n for b, s, n in zip(before[number]["connections"].values(), shown, period["connections"].values(), strict=True)
+        )
         assert abs(sum(float(row[1].strip("<>%")) for row in rows) - 100) < 0.5
         said = visitor.find(f"[aria-labelledby=reasons-{number}]").text
         for verdict in VERDICTS.values():
@@ -65,7 +69,7 @@ def test_bars_are_as_long_as_their_shares(told, visitor):
     )
     connections = ask(told, "GET", "/stats?format=json").json["periods"][1]["connections"]
     shares = [100 * count / sum(connections.values()) for count in connections.values()]
-    assert [round(length) for length in lengths] == [round(max(1, share) if share else 0) for share in shares]
+    assert lengths == pytest.approx([max(1, share) if share else 0 for share in shares], abs=1)
 
 
 def test_every_page_with_a_connection_has_the_panel_and_no_other(server):
