@@ -1,11 +1,14 @@
 """The table of verdicts, and what of a report is believed."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from negotiation.transports import TRANSPORTS
 from negotiation.verdicts import OTHER, VERDICTS, named, panel_words
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_name_is_ours_or_another():
@@ -44,3 +47,10 @@ def test_a_row_is_whole(code):
 
 def test_the_names_of_transports_are_names_of_fields_too():
     assert not [name for name in (*TRANSPORTS, OTHER) if "." in name or "$" in name]
+
+
+def test_the_client_reports_what_the_table_calls_a_fault():
+    """By the ends of its words: an earlier one may be a part of another."""
+    pattern = re.search(r"return /\(([a-z|-]+)\)\$/", (ROOT / "static" / "js" / "report.js").read_text(encoding="utf-8"))
+    told = {code for code in VERDICTS if code.endswith(tuple(pattern[1].split("|")))}
+    assert told == {code for code, verdict in VERDICTS.items() if verdict.is_fault}
