@@ -87,8 +87,8 @@ class Sleeper:
         return last_ms
 
 
-def freeze(server: Server, driver: Chrome, seconds: float) -> dict[str, float]:
-    """For each transport how many ms it took to catch up."""
+def freeze(server: Server, driver: Chrome, seconds: float, *, is_cut: bool = True) -> dict[str, float]:
+    """For each transport how many ms it took to catch up; *is_cut*: the page can learn that its wires are dead."""
     first = driver.current_window_handle
     took: dict[str, float] = {}
     with ExitStack() as stack:
@@ -96,14 +96,17 @@ def freeze(server: Server, driver: Chrome, seconds: float) -> dict[str, float]:
         boxes = [stack.enter_context(SwitchingBox(server.port)) for _ in TRANSPORTS]
         for transport, box in zip(TRANSPORTS, boxes, strict=True):
             driver.switch_to.new_window("window")
-            sleepers[transport] = Sleeper(driver, server, f"frozen-{transport}-{seconds:.0f}"), driver.current_window_handle
+            sleepers[transport] = Sleeper(driver, server, f"frozen-{transport}-{is_cut}"), driver.current_window_handle
             sleepers[transport][0].come(box.url, "resume", f"?transport={transport}")
         for sleeper, window in sleepers.values():
             driver.switch_to.window(window)
             driver.execute_cdp_cmd("Page.setWebLifecycleState", {"state": "frozen"})
             sleeper.say("meanwhile", COUNT)  # brought to the page, which doesn't look
         for box in boxes:
-            box.change(all="drop")
+            if is_cut:
+                box.change(all="drop")
+            else:
+                box.mute()
         time.sleep(seconds)  # what is tested is this time
         for sleeper, _ in sleepers.values():
             sleeper.say("at last")

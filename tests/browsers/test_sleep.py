@@ -34,8 +34,9 @@ def calm() -> Iterator[Server]:
     assert running.tracebacks() == []
 
 
-def test_frozen_and_cut(calm, whole):
-    took = freeze(calm, whole, FREEZE_S)
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_frozen_pages(calm, whole, is_cut):
+    took = freeze(calm, whole, FREEZE_S, is_cut=is_cut)
     assert set(took) == set(TRANSPORTS)
     assert max(took.values()) <= CAUGHT_UP_MS, took
 
