@@ -100,6 +100,7 @@ def freeze(server: Server, driver: Chrome, seconds: float, *, is_cut: bool = Tru
             sleepers[transport][0].come(box.url, "resume", f"?transport={transport}")
         for sleeper, window in sleepers.values():
             driver.switch_to.window(window)
+            driver.minimize_window()
             driver.execute_cdp_cmd("Page.setWebLifecycleState", {"state": "frozen"})
             sleeper.say("meanwhile", COUNT)  # brought to the page, which doesn't look
         for box in boxes:
@@ -114,6 +115,7 @@ def freeze(server: Server, driver: Chrome, seconds: float, *, is_cut: bool = Tru
             box.change(all="pass")
         for transport, (sleeper, window) in sleepers.items():
             driver.switch_to.window(window)
+            driver.set_window_rect(0, 0, 1000, 800)  # somebody looks at it
             driver.execute_cdp_cmd("Page.setWebLifecycleState", {"state": "active"})
             took[transport] = sleeper.caught_up_ms()
             driver.close()
