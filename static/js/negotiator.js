@@ -1,5 +1,4 @@
 // When to start which wire, and what happens when one ends.
-//
 // First contact is a staggered race: the first hello decides, nothing waits in line. Reconnecting doesn't race: the wire
 // that worked goes alone first, and while the server says "patience" (429, 503, goaway) no other one is started.
 (function (anywire) {
@@ -9,6 +8,7 @@
   var LONGEST_STAGGER_MS = 1000;
   var RETRY_JITTER_MS = 50; // many clients lose their wires at one moment; a page feels it as a pause
   var PATIENCE_MS = 1000; // where the server asks for patience and names no time
+  var BURST_MS = 50; // what came for a frozen page comes all at once when it wakes, and is no sign of life
   var FLAPPING = 3; // failures that the only transport counts for when it breaks again and again
   var MANY = 10; // failures: the back-off is at its cap
 
@@ -282,7 +282,7 @@
       wake: function (isStrong) {
         if (isStrong) { forget(); } // the network may be another
         if (choice.inUse) {
-          if (isStrong) { renew(); } else { choice.inUse.nudge(); }
+          if (isStrong) { timers.arm('renew', renew, BURST_MS); } else { choice.inUse.nudge(); }
         } else if (isStrong || timers.isArmed('wait')) {
           failures = 0;
           if (!isPatient || !timers.isArmed('wait')) { restart(); }

@@ -3,7 +3,7 @@
 (function (anywire) {
   'use strict';
 
-  var TICK_MS = 2000;
+  var TICK_MS = 800; // a machine that wakes up says so by nothing else
   var JUMP_MS = 6000; // more than a busy page is late
   var HIDDEN_JUMP_MS = 120000; // browsers run the timers of hidden pages once a minute
 

@@ -70,6 +70,14 @@ class SwitchingBox:
 
         asyncio.run_coroutine_threadsafe(change(), self._loop).result(START_S)
 
+    def mute(self) -> None:
+        """Live wires stay open and bring nothing any more, as after the other end has lost its network; others are closed."""
+        for connection in list(self._live):
+            if connection.kind in ("websocket", "sse", "long-poll"):
+                connection.is_swallowed = True
+            else:
+                self._loop.call_soon_threadsafe(connection.close)
+
     def _set(self, fates: dict[str, str]) -> None:
         if "all" in fates:
             self.fates = dict.fromkeys(KINDS, fates["all"])
@@ -150,7 +158,8 @@ class _Connection:
     async def _answers(self, reader: asyncio.StreamReader) -> None:
         try:
             while data := await reader.read(65536):
-                await self.answer(data)
+                if not self.is_swallowed:
+                    await self.answer(data)
         except OSError:
             pass  # the page has gone
         self.close()

@@ -177,6 +177,18 @@ test('after sleep a fresh wire stands beside the old one at once', () => {
   assert.strictEqual(p.net.open.size, 1);
 });
 
+test('what a frozen page was sent before its wire died is no sign of life when it wakes up', () => {
+  const p = page({ policy: { websocket: 'freeze:2000' } });
+  p.run(2000);
+  p.net.policy.websocket = 'ok';
+  p.say('on its way');
+  p.env.fire('resume');
+  p.run(20);
+  p.say('unheard');
+  p.run(100);
+  assert.deepStrictEqual(p.got, ['on its way', 'unheard']);
+});
+
 test('being looked at again probes the wire; a live one stays', () => {
   const p = page();
   p.run(5000);
