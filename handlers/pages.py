@@ -6,20 +6,17 @@ import msgspec
 from tornado.web import HTTPError, StaticFileHandler
 
 from handlers.base import File
+from handlers.chat_page import ROOM, ChatPage
 from handlers.jobs import body
-from handlers.page import STATIC, Page, _, load_translations
+from handlers.page import STATIC, WIRED, Page, _, load_translations
 from handlers.upload import MAX_FILE_BYTES
 from protocol.codes import ProtocolError
 from protocol.tally import MAX_CHOICE_CHARS, MAX_CHOICES, MAX_QUESTION_CHARS, MIN_CHOICES
 from tasks.importing import MAX_ROWS
 
-ROOM = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]{1,128}")  # the name part of a channel; ".." would be a step up in a link
 SUGGESTED_ROOMS = ("lobby", "help", "random")
 
 STATES = {"running": _("running"), "stalled": _("stalled"), "done": _("done"), "failed": _("failed"), "cancelled": _("cancelled")}
-
-WIRED = ("dom.js", "i18n.js", "copy.js", "clock.js", "transport-panel.js")
-"""Of every page that follows something."""
 
 
 class Index(Page):
@@ -36,23 +33,6 @@ class Index(Page):
         if room:
             self.set_status(400)
         self.show("index.html", rooms=SUGGESTED_ROOMS, refused=room)
-
-
-class ChatPage(Page):
-    """`/chat/ROOM`: the room, followed and written to by script."""
-
-    section = "chat"
-    styles = ("chat.css",)
-    missing = (
-        _("There is no page here"),
-        _("The address may be mistyped. Room names are letters without accents, digits and . _ ~ - only."),
-    )
-    scripts = (*WIRED, "errors.js", "message-item.js", "timeline.js", "follow.js", "sending.js", "own-name.js", "chat.js")
-
-    async def get(self, room: str) -> None:
-        if not ROOM.fullmatch(room):
-            raise ProtocolError("not-found")
-        self.show("chat.html", room=room, channel=f"chat:{room}")
 
 
 class ProgressPage(Page):
@@ -129,6 +109,7 @@ class NotFound(Page):
     """Every address that nothing else answers."""
 
     needs_user = False
+    is_for_people = False
 
     async def prepare(self) -> None:
         await super().prepare()

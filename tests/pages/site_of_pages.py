@@ -20,7 +20,15 @@ HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 class PagesCase(AsyncHTTPTestCase):
     def get_app(self) -> Application:
         trusted = origin.networks(("127.0.0.0/8",))
-        node = SimpleNamespace(settings=Settings(_cli_parse_args=[]), identity=Identity(b"s" * 32), trusted=trusted, metrics=Metrics())
+        away = SimpleNamespace(refusing="There is no log behind these pages.")
+        node = SimpleNamespace(
+            settings=Settings(_cli_parse_args=[]),
+            identity=Identity(b"s" * 32),
+            trusted=trusted,
+            metrics=Metrics(),
+            log=away,
+            draining=False,
+        )
         return Application(pages.routes(), default_handler_class=pages.NotFound, node=node)
 
     def get(self, path: str, language: str | None = None, **headers: str) -> HTTPResponse:

@@ -18,7 +18,7 @@ def template_strings() -> set[str]:
 
 def handler_strings() -> set[str]:
     """The arguments of _(…) in the handlers of pages."""
-    trees = [ast.parse((page.ROOT / "handlers" / name).read_text(encoding="utf-8")) for name in ("page.py", "pages.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (page.ROOT / "handlers").glob("*.py")]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_"]
     return {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
 
@@ -84,7 +84,7 @@ def test_every_script_and_style_of_a_page_is_there(shown):
 
 def test_no_script_and_no_style_belongs_to_no_page():
     assert {path.name for path in page.SCRIPTS.glob("*.js")} == {name for shown in PAGES for name in shown.scripts}
-    assert {path.name for path in (page.STATIC / "css").glob("*.css")} == {"anywire.css"} | {
+    assert {path.name for path in (page.STATIC / "css").glob("*.css")} == {"anywire.css", "plain.css"} | {
         name for shown in PAGES for name in shown.styles
     }
 
@@ -96,7 +96,7 @@ def test_a_style_sheet_is_one_idea(name):
 
 def test_templates_show_no_english_of_their_own():
     """Text between tags comes from _(…), but for names and what is the same in every language."""
-    allowed = re.compile(r"Anywire|WebSocket|SSE|#|·|×|[\s:.]|&\w+;")
+    allowed = re.compile(r"Anywire|WebSocket|SSE|UTC|#|·|×|[\s:.]|&\w+;")
     for path in (page.ROOT / "templates").glob("*.html"):
         source = re.sub(r"<pre class=\"code\".*?</pre>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         bare = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", source, flags=re.DOTALL)

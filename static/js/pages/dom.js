@@ -62,6 +62,17 @@
     }
   };
 
+  /** A page's script calls it once it works: what stands in where there is none goes, and what unfolds on demand is folded. */
+  pages.takeOver = function () {
+    var plain = document.querySelectorAll('.plain');
+    var folded = document.querySelectorAll('.folded');
+    for (var i = 0; i < plain.length; i += 1) { plain[i].parentNode.removeChild(plain[i]); }
+    for (var j = 0; j < folded.length; j += 1) {
+      pages.show(folded[j], false);
+      pages.setClass(folded[j], 'folded', false);
+    }
+  };
+
   pages.isPageHidden = function () {
     return document.hidden === true || document.webkitHidden === true;
   };
