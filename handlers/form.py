@@ -76,14 +76,16 @@ class FormPage(Page):
         except Refusal as error:
             await self.show_failed(form, error, *arguments)
             return
-        self.redirect(there, status=303)
+        if there is not None:
+            self.redirect(there, status=303)
 
     async def show_page(self, failed: Failed | None, *arguments: str) -> None:
         """Answers with the page, as it is after *failed*."""
         raise NotImplementedError
 
-    async def take(self, form: Form, *arguments: str) -> str:
-        """Does what *form* asks for; returns the link to what came of it. Raises ProtocolError, Unavailable."""
+    async def take(self, form: Form, *arguments: str) -> str | None:
+        """Does what *form* asks for; returns the link to what came of it, or None where that is answered. Raises ProtocolError,
+        Unavailable."""
         raise NotImplementedError
 
     async def show_failed(self, form: Form, error: Refusal, *arguments: str) -> None:

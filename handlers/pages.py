@@ -2,7 +2,6 @@
 
 import re
 
-import msgspec
 from tornado.web import HTTPError, StaticFileHandler
 
 from handlers.base import File
@@ -10,8 +9,8 @@ from handlers.chat_page import ROOM, ChatPage
 from handlers.jobs import body
 from handlers.page import STATIC, WIRED, Page, _, load_translations
 from handlers.upload import MAX_FILE_BYTES
+from handlers.vote_pages import NewVotePage, VotePage
 from protocol.codes import ProtocolError
-from protocol.tally import MAX_CHOICE_CHARS, MAX_CHOICES, MAX_QUESTION_CHARS, MIN_CHOICES
 from tasks.importing import MAX_ROWS
 
 SUGGESTED_ROOMS = ("lobby", "help", "random")
@@ -70,39 +69,6 @@ class ProgressPage(Page):
             except ProtocolError as error:
                 self.set_status(error.status)
         self.show("progress.html", asked=id, job=job, is_mine=is_mine, states=STATES, max_bytes=MAX_FILE_BYTES, max_rows=MAX_ROWS)
-
-
-class NewVotePage(Page):
-    """`/vote`: asks for a question and its choices."""
-
-    section = "vote"
-    styles = ("parts.css", "vote.css")
-    scripts = ("dom.js", "i18n.js", "errors.js", "clock.js", "ask.js", "choice-fields.js", "closing-time.js", "new-vote.js")
-
-    async def get(self) -> None:
-        limits = {"question": MAX_QUESTION_CHARS, "choice": MAX_CHOICE_CHARS, "least": MIN_CHOICES, "most": MAX_CHOICES}
-        self.show("new-vote.html", limits=limits)
-
-
-class VotePage(Page):
-    """`/vote/ID`: how the vote stands, and the visitor's own ballot."""
-
-    section = "vote"
-    styles = ("parts.css", "vote.css")
-    missing = (_("There is no such vote"), _("The link may be cut off where it was copied. Or ask something yourself."))
-    scripts = (*WIRED, "errors.js", "numbers.js", "ask.js", "tally.js", "ballot.js", "vote.js")
-
-    async def get(self, id: str) -> None:
-        standing, mine = await self.node.votes.seen_by(id, self.user.id)
-        vote = standing.vote
-        self.show(
-            "vote.html",
-            vote=vote,
-            known={**msgspec.to_builtins(vote), "position": str(standing.position), "mine": mine},
-            mine=mine,
-            is_creator=standing.creator["id"] == self.user.id,
-            may_vote=self.user.signed_in or not vote.signed_in,
-        )
 
 
 class NotFound(Page):

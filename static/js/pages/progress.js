@@ -140,4 +140,5 @@
   }
   if (!page.job || !pages.isEnded(page.job)) { list.load(); }
   showWire();
+  pages.takeOver();
 }(window.AnywirePages));

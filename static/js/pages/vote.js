@@ -211,4 +211,5 @@
   }
   pages.listen(document, 'visibilitychange', look);
   pages.listen(window, 'pagehide', function () { if (keyTimer !== null) { choose(); } });
+  pages.takeOver();
 }(window.AnywirePages));
