@@ -93,7 +93,7 @@ class FormPage(Page):
         await self.show_page(Failed(form, error, self.reason(error)), *arguments)
 
     def reason(self, error: Refusal) -> str:
-        return self.locale.translate(REASONS[error.code]) if error.code in REASONS else error.message
+        return self.locale.translate(REASONS.get(error.code, error.message))
 
     def note_refusal(self, error: Refusal) -> None:
         self.set_status(error.status)

@@ -74,6 +74,7 @@ ERRORS = {
     403: (_("Not allowed"), _("This page may not be opened from where you came from, or not by you.")),
     404: (_("There is no page here"), _("The address may be mistyped, or cut off where it was copied.")),
     405: (_("Not this way"), _("This page can be read, but nothing can be sent to it.")),
+    413: (_("Too large"), _("What was sent is larger than this page takes.")),
     429: (_("Too many requests"), _("Please wait a moment and try again.")),
     500: (_("Something went wrong here"), _("The fault is ours and has been noted. Please try again in a moment.")),
     503: (_("Not ready just now"), _("The server is starting, stopping or waiting for its database. Please try again.")),

@@ -6,16 +6,12 @@ from tornado.web import HTTPError, StaticFileHandler
 
 from handlers.base import File
 from handlers.chat_page import ROOM, ChatPage
-from handlers.jobs import body
-from handlers.page import STATIC, WIRED, Page, _, load_translations
-from handlers.upload import MAX_FILE_BYTES
+from handlers.page import STATIC, WIRED, Page, load_translations
+from handlers.progress_page import ImportForm, ProgressPage
 from handlers.vote_pages import NewVotePage, VotePage
 from protocol.codes import ProtocolError
-from tasks.importing import MAX_ROWS
 
 SUGGESTED_ROOMS = ("lobby", "help", "random")
-
-STATES = {"running": _("running"), "stalled": _("stalled"), "done": _("done"), "failed": _("failed"), "cancelled": _("cancelled")}
 
 
 class Index(Page):
@@ -32,43 +28,6 @@ class Index(Page):
         if room:
             self.set_status(400)
         self.show("index.html", rooms=SUGGESTED_ROOMS, refused=room)
-
-
-class ProgressPage(Page):
-    """`/progress`: starts an import and lists the visitor's jobs; `?job=ID` shows one, to whoever has the link."""
-
-    section = "progress"
-    styles = ("parts.css", "progress.css")
-    kept = ("job", "transport")
-    scripts = (
-        *WIRED,
-        "errors.js",
-        "numbers.js",
-        "sentences.js",
-        "ask.js",
-        "address.js",
-        "file-head.js",
-        "drop-zone.js",
-        "upload.js",
-        "sender.js",
-        "job-words.js",
-        "job-bar.js",
-        "job-view.js",
-        "job-rows.js",
-        "count-by.js",
-        "job-list.js",
-        "progress.js",
-    )
-
-    async def get(self) -> None:
-        id, job, is_mine = self.query("job"), None, False
-        if id:
-            try:
-                made, shown = await self.node.jobs.made(id), await self.node.jobs.get(id)
-                job, is_mine = body(shown), made.user["id"] == self.user.id
-            except ProtocolError as error:
-                self.set_status(error.status)
-        self.show("progress.html", asked=id, job=job, is_mine=is_mine, states=STATES, max_bytes=MAX_FILE_BYTES, max_rows=MAX_ROWS)
 
 
 class NotFound(Page):
@@ -99,6 +58,7 @@ def routes() -> list:
         (r"/", Index),
         (r"/chat/([^/]*)", ChatPage),
         (r"/progress", ProgressPage),
+        (r"/progress/(import)", ImportForm),
         (r"/vote", NewVotePage),
         (r"/vote/([^/]+)", VotePage),
         (r"/static/(.*)", Static, {"path": str(STATIC)}),

@@ -109,7 +109,7 @@
       for (var i = 0; i < served.length; i += 1) {
         if (trim(served[i].value)) { texts.push(served[i].value); }
       }
-      while (list.firstChild) { list.removeChild(list.firstChild); }
+      pages.empty(list);
       for (var j = 0; j < texts.length || j < limits.least; j += 1) { insert(texts[j] || '', null); }
     }
 

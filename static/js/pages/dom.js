@@ -7,8 +7,12 @@
     return document.getElementById(id);
   };
 
-  pages.setText = function (node, text) {
+  pages.empty = function (node) {
     while (node.firstChild) { node.removeChild(node.firstChild); }
+  };
+
+  pages.setText = function (node, text) {
+    pages.empty(node);
     node.appendChild(document.createTextNode(text));
   };
 
