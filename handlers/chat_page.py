@@ -39,7 +39,7 @@ class ChatPage(FormPage):
             unread=self.reason(seen.trouble) if seen.trouble is not None else "",
             is_paged=bool(self.query("before")),
             utc=utc,
-            once=self.once(),
+            once=self.once(form),
             typed=form.text("text"),
             typed_name=form.text("name") if "name" in form else self.user.name,
             refused=failed.reason if failed is not None and "name" not in form else "",

@@ -118,9 +118,10 @@ class FormPage(Page):
             raise ProtocolError("bad-xsrf") from error
 
     @staticmethod
-    def once() -> str:
-        """For the hidden field that makes one of however often a form is sent."""
-        return secrets.token_urlsafe(16)
+    def once(form: Form | None = None) -> str:
+        """For the hidden field that makes one of however often a form is sent: the same as in *form*, which was refused and comes
+        back, since what is refused because the log is away may have been stored all the same."""
+        return (form.text("once") if form is not None else "") or secrets.token_urlsafe(16)
 
     def made_once(self, kind: str, form: Form, *typed: str) -> str | None:
         """The id of what *form* makes: the same for the same form and what was *typed*, so that a form which a browser went back

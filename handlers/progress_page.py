@@ -75,6 +75,7 @@ class ProgressPage(FormPage):
         position: str = "",
         jobs: list[Job] | None = None,
         refused: list[dict[str, Any]] | None = None,
+        once: str = "",
     ) -> None:
         is_mine = made is not None and made.user["id"] == self.user.id
         self.show(
@@ -91,7 +92,7 @@ class ProgressPage(FormPage):
             words=job_words,
             translate=self.locale.translate,
             there=self.there,
-            once=self.once(),
+            once=once or self.once(),
             max_bytes=MAX_FILE_BYTES,
             max_rows=MAX_ROWS,
         )
@@ -147,7 +148,7 @@ class ImportForm(RunTask, ProgressPage):
             words = translate(_("{name} was not imported: {reason}")).format(name=name, reason=self.reason(error))
         else:
             words = translate(_("Nothing was imported: {reason}")).format(reason=self.reason(error))
-        self.show_progress(words)
+        self.show_progress(words, once=self.id or "" if isinstance(error, Unavailable) else "")
 
     def reason(self, error: Refusal) -> str:
         translate = self.locale.translate

@@ -49,7 +49,7 @@ class NewVotePage(FormPage):
 
     def _show(self, form: Form, refused: dict[str, str]) -> None:
         limits = {"question": MAX_QUESTION_CHARS, "choice": MAX_CHOICE_CHARS, "least": MIN_CHOICES, "most": MAX_CHOICES}
-        self.show("new-vote.html", limits=limits, form=form, choices=_fields(form), refused=refused, once=self.once())
+        self.show("new-vote.html", limits=limits, form=form, choices=_fields(form), refused=refused, once=self.once(form))
 
     async def take(self, form: Form) -> str | None:
         if "more" in form:
