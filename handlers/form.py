@@ -117,6 +117,13 @@ class FormPage(Page):
         except tornado.web.HTTPError as error:
             raise ProtocolError("bad-xsrf") from error
 
+    def get_template_namespace(self) -> dict:
+        return super().get_template_namespace() | {"link_fresh": self.link_fresh}
+
+    def link_fresh(self, **changed: str) -> str:
+        """To this page, loaded anew: small browsers take a link to the address that they show for one to its beginning."""
+        return self.link_here(**changed, _=secrets.token_hex(4))
+
     @staticmethod
     def once(form: Form | None = None) -> str:
         """For the hidden field that makes one of however often a form is sent: the same as in *form*, which was refused and comes

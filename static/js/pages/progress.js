@@ -99,6 +99,7 @@
   }
 
   function start(event) {
+    if (!file && !(window.FormData && pages.find('file').files)) { return; } // an engine whose scripts can't read files: its form can
     pages.stop(event);
     if (!file) {
       zone.say(t('Choose a file first.'));
