@@ -31,6 +31,8 @@ class Line(NamedTuple):
     """The user's id."""
     name: str
     text: str
+    day: str
+    """Of the first line of a day, in UTC; else empty."""
     follows: bool
     """True where the line before is the same author's, from a moment before."""
 
@@ -70,8 +72,21 @@ def _lines(messages: list[Message]) -> list[Line]:
         event = msgspec.json.decode(message.payload)
         user = event["user"]
         last = lines[-1] if lines else None
-        follows = last is not None and last.author == user["id"] and event["time"] - last.time < FOLLOWS_MS
-        lines.append(Line(message.offset, event["position"], event["time"], user["id"], user["name"], _text(event["data"]), follows))
+        day = utc(event["time"]).date().isoformat()
+        is_new_day = last is None or utc(last.time).date().isoformat() != day
+        follows = not is_new_day and last is not None and last.author == user["id"] and event["time"] - last.time < FOLLOWS_MS
+        lines.append(
+            Line(
+                offset=message.offset,
+                position=event["position"],
+                time=event["time"],
+                author=user["id"],
+                name=user["name"],
+                text=_text(event["data"]),
+                day=day if is_new_day else "",
+                follows=follows,
+            )
+        )
     return lines
 
 

@@ -42,7 +42,7 @@ class TestReading:
         page = reader.open("/chat/plain-what")
         assert lines(page) == ["good morning", EVIL]
         assert "<img src=x" not in page.html and "<script>alert" not in page.html
-        assert re.search(r"Zoë & Co good morning \d{4}-\d\d-\d\d \d\d:\d\d UTC", page.text)
+        assert re.search(r"\d{4}-\d\d-\d\d Zoë & Co good morning \d\d:\d\d UTC", page.text)
         assert re.search(r'<time class="time" datetime="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00">', page.html)
         assert "Nothing has been said here yet" not in page.text
 

@@ -80,7 +80,7 @@
     function adopt() {
       var served = [];
       for (var item = list.firstChild; item; item = list.firstChild) {
-        if (item.nodeType === 1) {
+        if (item.nodeType === 1 && isLogged(item)) {
           served.push({
             offset: offsetOf(item), position: item.getAttribute('data-position'), time: Number(item.getAttribute('data-time')),
             user: {id: item.getAttribute('data-author'), name: textOf(item, 'author')}, data: {text: textOf(item, 'text')}
