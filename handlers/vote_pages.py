@@ -104,7 +104,7 @@ class VotePage(FormPage):
             authorize_close(self.user, channel_of(id), standing.creator["id"])
             await self.node.votes.end(id)
             return self.link_here()
-        chosen = form.all("choice") if form.text("do") != "withdraw" else []
+        chosen = form.all("choices") if form.text("do") != "withdraw" else []
         if not chosen and form.text("do") != "withdraw" and not standing.new.multiple:
             raise ProtocolError("bad-request", field="choice")
         authorize_ballot(self.user, channel_of(id), standing.new.voters)
@@ -128,13 +128,13 @@ def _check(new: NewVote) -> None:
 
 
 def _choices(form: Form) -> list[str]:
-    return [text for choice in form.all("choice") if (text := choice.strip())]
+    return [text for choice in form.all("choices") if (text := choice.strip())]
 
 
 def _fields(form: Form) -> list[Choice]:
     filled = _choices(form)
     least = max(MIN_CHOICES, len(filled))
-    most = min(MAX_CHOICES, max(FIELDS, len(form.all("choice"))) + (MORE_FIELDS if "more" in form else 0))
+    most = min(MAX_CHOICES, max(FIELDS, len(form.all("choices"))) + (MORE_FIELDS if "more" in form else 0))
     return [Choice(filled[i] if i < len(filled) else "", i >= least) for i in range(max(least, most))]
 
 
