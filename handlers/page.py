@@ -8,6 +8,7 @@ import functools
 import json
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import tornado.locale
@@ -19,6 +20,9 @@ from protocol.codes import Refusal
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "static"
 SCRIPTS = STATIC / "js" / "pages"
+
+WIRED = ("dom.js", "i18n.js", "copy.js", "clock.js", "transport-panel.js")
+"""Of every page that follows something."""
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 LANGUAGE_COOKIE = "anywire_lang"
@@ -70,6 +74,7 @@ ERRORS = {
     403: (_("Not allowed"), _("This page may not be opened from where you came from, or not by you.")),
     404: (_("There is no page here"), _("The address may be mistyped, or cut off where it was copied.")),
     405: (_("Not this way"), _("This page can be read, but nothing can be sent to it.")),
+    413: (_("Too large"), _("What was sent is larger than this page takes.")),
     429: (_("Too many requests"), _("Please wait a moment and try again.")),
     500: (_("Something went wrong here"), _("The fault is ours and has been noted. Please try again in a moment.")),
     503: (_("Not ready just now"), _("The server is starting, stopping or waiting for its database. Please try again.")),
@@ -84,6 +89,8 @@ class Page(Base):
     """Beside the one of all pages."""
     kept = ("transport",)
     """Parameters that links to this page itself keep: a forced transport stays forced."""
+    is_for_people = True
+    """False for addresses that programs ask for, too: these get JSON unless they name HTML."""
     missing = ERRORS[404]
     """What is said of an address that names nothing."""
 
@@ -94,6 +101,11 @@ class Page(Base):
         self.set_header("Content-Security-Policy", content_security_policy(hosts))
         self.set_header("Referrer-Policy", "same-origin")
         self.set_header("Cache-Control", "private, no-cache")  # no-store would keep them out of the back-forward cache
+
+    def set_cookie(self, name: str, value: str | bytes, *arguments: Any, **attributes: Any) -> None:
+        """Also Tornado's own, of the forms' token: for this site alone, and by https alone where the visitor came by it."""
+        narrow = {"httponly": True, "samesite": "Lax", "secure": hasattr(self, "outside") and self.outside.scheme == "https"}
+        super().set_cookie(name, value, *arguments, **narrow | attributes)
 
     async def head(self, *arguments: str) -> None:
         await self.get(*arguments)  # Tornado leaves the body out
@@ -131,7 +143,7 @@ class Page(Base):
 
     def remember_language(self) -> None:
         if (wanted := self.query("lang")) in LANGUAGES:
-            self.set_cookie(LANGUAGE_COOKIE, wanted, expires_days=365, samesite="Lax")
+            self.set_cookie(LANGUAGE_COOKIE, wanted, expires_days=365)
 
     def language_links(self) -> list[tuple[str, str, str]]:
         """(code, name, link) of the languages that this page is not in."""
@@ -162,7 +174,7 @@ class Page(Base):
 
     def refuse(self, error: Refusal) -> None:
         """A readable page for who can read it, the JSON of the API for everybody else."""
-        if "text/html" not in self.request.headers.get("Accept", ""):
+        if not self._wants_html():
             super().refuse(error)
             return
         self.remember_language()
@@ -171,3 +183,8 @@ class Page(Base):
         title, advice = (ERRORS | {404: self.missing}).get(error.status) or ERRORS[500 if error.status >= 500 else 400]
         translate = self.locale.translate
         self.finish(self.render_string("error.html", scripts=(), status=error.status, title=translate(title), advice=translate(advice)))
+
+    def _wants_html(self) -> bool:
+        """Old and small browsers say only that they take anything, so do programs; the address tells who is more likely."""
+        accepted = self.request.headers.get("Accept", "")
+        return "text/html" in accepted or ("*/*" in accepted and "json" not in accepted and self.is_for_people)

@@ -2,24 +2,16 @@
 
 import re
 
-import msgspec
 from tornado.web import HTTPError, StaticFileHandler
 
 from handlers.base import File
-from handlers.jobs import body
-from handlers.page import STATIC, Page, _, load_translations
-from handlers.upload import MAX_FILE_BYTES
+from handlers.chat_page import ROOM, ChatPage
+from handlers.page import STATIC, WIRED, Page, load_translations
+from handlers.progress_page import ImportForm, ProgressPage
+from handlers.vote_pages import NewVotePage, VotePage
 from protocol.codes import ProtocolError
-from protocol.tally import MAX_CHOICE_CHARS, MAX_CHOICES, MAX_QUESTION_CHARS, MIN_CHOICES
-from tasks.importing import MAX_ROWS
 
-ROOM = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]{1,128}")  # the name part of a channel; ".." would be a step up in a link
 SUGGESTED_ROOMS = ("lobby", "help", "random")
-
-STATES = {"running": _("running"), "stalled": _("stalled"), "done": _("done"), "failed": _("failed"), "cancelled": _("cancelled")}
-
-WIRED = ("dom.js", "i18n.js", "copy.js", "clock.js", "transport-panel.js")
-"""Of every page that follows something."""
 
 
 class Index(Page):
@@ -38,97 +30,11 @@ class Index(Page):
         self.show("index.html", rooms=SUGGESTED_ROOMS, refused=room)
 
 
-class ChatPage(Page):
-    """`/chat/ROOM`: the room, followed and written to by script."""
-
-    section = "chat"
-    styles = ("chat.css",)
-    missing = (
-        _("There is no page here"),
-        _("The address may be mistyped. Room names are letters without accents, digits and . _ ~ - only."),
-    )
-    scripts = (*WIRED, "errors.js", "message-item.js", "timeline.js", "follow.js", "sending.js", "own-name.js", "chat.js")
-
-    async def get(self, room: str) -> None:
-        if not ROOM.fullmatch(room):
-            raise ProtocolError("not-found")
-        self.show("chat.html", room=room, channel=f"chat:{room}")
-
-
-class ProgressPage(Page):
-    """`/progress`: starts an import and lists the visitor's jobs; `?job=ID` shows one, to whoever has the link."""
-
-    section = "progress"
-    styles = ("parts.css", "progress.css")
-    kept = ("job", "transport")
-    scripts = (
-        *WIRED,
-        "errors.js",
-        "numbers.js",
-        "sentences.js",
-        "ask.js",
-        "address.js",
-        "file-head.js",
-        "drop-zone.js",
-        "upload.js",
-        "sender.js",
-        "job-words.js",
-        "job-bar.js",
-        "job-view.js",
-        "job-rows.js",
-        "count-by.js",
-        "job-list.js",
-        "progress.js",
-    )
-
-    async def get(self) -> None:
-        id, job, is_mine = self.query("job"), None, False
-        if id:
-            try:
-                made, shown = await self.node.jobs.made(id), await self.node.jobs.get(id)
-                job, is_mine = body(shown), made.user["id"] == self.user.id
-            except ProtocolError as error:
-                self.set_status(error.status)
-        self.show("progress.html", asked=id, job=job, is_mine=is_mine, states=STATES, max_bytes=MAX_FILE_BYTES, max_rows=MAX_ROWS)
-
-
-class NewVotePage(Page):
-    """`/vote`: asks for a question and its choices."""
-
-    section = "vote"
-    styles = ("parts.css", "vote.css")
-    scripts = ("dom.js", "i18n.js", "errors.js", "clock.js", "ask.js", "choice-fields.js", "closing-time.js", "new-vote.js")
-
-    async def get(self) -> None:
-        limits = {"question": MAX_QUESTION_CHARS, "choice": MAX_CHOICE_CHARS, "least": MIN_CHOICES, "most": MAX_CHOICES}
-        self.show("new-vote.html", limits=limits)
-
-
-class VotePage(Page):
-    """`/vote/ID`: how the vote stands, and the visitor's own ballot."""
-
-    section = "vote"
-    styles = ("parts.css", "vote.css")
-    missing = (_("There is no such vote"), _("The link may be cut off where it was copied. Or ask something yourself."))
-    scripts = (*WIRED, "errors.js", "numbers.js", "ask.js", "tally.js", "ballot.js", "vote.js")
-
-    async def get(self, id: str) -> None:
-        standing, mine = await self.node.votes.seen_by(id, self.user.id)
-        vote = standing.vote
-        self.show(
-            "vote.html",
-            vote=vote,
-            known={**msgspec.to_builtins(vote), "position": str(standing.position), "mine": mine},
-            mine=mine,
-            is_creator=standing.creator["id"] == self.user.id,
-            may_vote=self.user.signed_in or not vote.signed_in,
-        )
-
-
 class NotFound(Page):
     """Every address that nothing else answers."""
 
     needs_user = False
+    is_for_people = False
 
     async def prepare(self) -> None:
         await super().prepare()
@@ -152,6 +58,7 @@ def routes() -> list:
         (r"/", Index),
         (r"/chat/([^/]*)", ChatPage),
         (r"/progress", ProgressPage),
+        (r"/progress/(import)", ImportForm),
         (r"/vote", NewVotePage),
         (r"/vote/([^/]+)", VotePage),
         (r"/static/(.*)", Static, {"path": str(STATIC)}),

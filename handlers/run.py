@@ -59,10 +59,10 @@ class RunTask(Base):
             raise ProtocolError("not-found", f"There is no task {self.path_args[0][:40]}.")
         self.task = task
         self.address = self.outside.address
-        self.query = self.parameters()
+        self.asked = self.parameters()
         self.wants_stream = self._wants_stream()
-        self.waits = self.query.get("wait", [""])[-1] != "0"
-        self.id = self.query.get("id", [None])[-1]
+        self.waits = self.asked.get("wait", [""])[-1] != "0"
+        self.id = self.asked.get("id", [None])[-1]
         check_id(self.id)
         self.node.admit(self.address)
         if self.request.method == "POST":
@@ -85,12 +85,12 @@ class RunTask(Base):
     async def get(self, name: str) -> None:
         if not self.task.is_safe:
             raise ProtocolError("method-not-allowed", f"The task {name} changes something: start it with POST.")
-        last = self.request.headers.get("Last-Event-ID") or self.query.get("lastEventId", [""])[-1]
+        last = self.request.headers.get("Last-Event-ID") or self.asked.get("lastEventId", [""])[-1]
         if last:
             await self._resume(last)
             return
         await self._check_may_start()
-        given = {key: values[-1] for key, values in self.query.items() if key in self.task.fields}
+        given = {key: values[-1] for key, values in self.asked.items() if key in self.task.fields}
         await self._answer(await self._begin(self._checked(given)), -1)
 
     async def post(self, name: str) -> None:
@@ -148,7 +148,7 @@ class RunTask(Base):
             await self.node.uploads.delete(upload.id)
 
     def _wants_stream(self) -> bool:
-        wanted = self.query.get("stream", [None])[-1]
+        wanted = self.asked.get("stream", [None])[-1]
         if wanted not in (None, "true"):
             raise ProtocolError("bad-request", "stream is true, or not there.", field="stream")
         return wanted is not None

@@ -18,6 +18,8 @@ MAX_FILE_BYTES = 50 * 1024 * 1024
 FIELD = "file"
 FORMATS = {b"text/csv": "csv", b"application/json": "json"}
 UTF8 = (b"utf-8", b"utf8", b"us-ascii")
+MAX_FIELD_BYTES = 4096
+"""Of all fields of a form beside the file together: what comes beyond it is dropped."""
 LOOKED_AT_BYTES = 1024 * 1024
 """JSON that is no longer is looked at before it becomes a job."""
 
@@ -40,6 +42,11 @@ class Receiver:
             self._form = Form(options.get(b"boundary", b""))
         elif not self.format or options.get(b"charset", UTF8[0]).lower() not in UTF8:
             raise ProtocolError("bad-media-type", "Send text/csv or application/json, in UTF-8, or a form with the field file.")
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Those of a form that came beside the file."""
+        return {} if self._form is None else {name: text.decode("utf-8", "replace") for name, text in self._form.fields.items()}
 
     async def take(self, data: bytes) -> None:
         """Errors are kept for `close`, since the sender gets no answer before it has sent everything."""
@@ -101,12 +108,14 @@ def _look_at(text: bytes) -> None:
 
 
 class Form:
-    """Picks the content of one field out of a form; other fields don't matter."""
+    """Picks the content of one field out of a form; of the others it keeps a little."""
 
     def __init__(self, boundary: bytes):
         """Raises ProtocolError."""
         self.name = ""
         self.format = "csv"
+        self.fields: dict[str, bytes] = {}
+        self._other = ""
         self._has_file = self._is_file = self._is_whole = False
         self._headers: dict[str, bytes] = {}
         self._field = self._value = b""
@@ -156,18 +165,22 @@ class Form:
     def _on_headers(self) -> None:
         _, options = parse_options_header(self._headers.get("content-disposition", b""))
         self._is_file = options.get(b"name") == FIELD.encode()
+        self._other = options.get(b"name", b"").decode("utf-8", "replace")
         if not self._is_file:
             return
         if self._has_file:
             raise ProtocolError("bad-request", f"The form has {FIELD} more than once: send one file at a time.", field=FIELD)
         self._has_file = True
-        self.name = options.get(b"filename", b"").decode("utf-8", "replace")
+        path = options.get(b"filename", b"").decode("utf-8", "replace")
+        self.name = path.replace("\\", "/").rpartition("/")[2]  # some browsers send all of it
         kind, _ = parse_options_header(self._headers.get("content-type", b""))
         self.format = "json" if kind == b"application/json" or self.name.lower().endswith(".json") else "csv"
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
             self._data.append(data[start:end])
+        elif sum(map(len, self.fields.values())) + end - start <= MAX_FIELD_BYTES:
+            self.fields[self._other] = self.fields.get(self._other, b"") + data[start:end]
 
     def _on_end(self) -> None:
         self._is_whole = True

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(chromium-headless-shell chromium chromium-driver firefox-esr wpewebkit-driver libwpewebkit-1.1-0
-          nginx-light curl fonts-wqy-microhei fonts-dejavu-core)
+          edbrowse nginx-light curl fonts-wqy-microhei fonts-dejavu-core)
 
 missing=()
 if command -v dpkg-query >/dev/null; then

@@ -6,15 +6,36 @@ const fs = require('fs');
 const path = require('path');
 const { files, source, ROOT, SOURCES } = require('./load.js');
 
+const PAGES = path.join(SOURCES, 'pages');
+// The parsers of old Internet Explorers take reserved words not even as names of properties.
+const ENGINES = [{ ecmaVersion: 3, allowReserved: 'never' }, { ecmaVersion: 5 }];
 const acornPath = path.join(ROOT, 'build', 'node', 'node_modules', 'acorn');
 
 test('every file and the joined script parse as ES3 and ES5', { skip: !fs.existsSync(acornPath) && 'acorn is not installed' }, () => {
   const acorn = require(acornPath);
   const served = process.env.ANYWIRE_JS ? fs.readFileSync(process.env.ANYWIRE_JS, 'utf8') : files().map(source).join('');
-  for (const ecmaVersion of [3, 5]) {
-    for (const name of files()) { acorn.parse(source(name), { ecmaVersion }); }
-    acorn.parse(served, { ecmaVersion });
+  for (const options of ENGINES) {
+    for (const name of files()) { acorn.parse(source(name), options); }
+    acorn.parse(served, options);
   }
+});
+
+test('every script of the pages parses as ES3 and ES5', { skip: !fs.existsSync(acornPath) && 'acorn is not installed' }, () => {
+  const acorn = require(acornPath);
+  const names = fs.readdirSync(PAGES).filter((name) => /\.js$/.test(name));
+  assert.ok(names.length > 20);
+  for (const name of names) {
+    const text = fs.readFileSync(path.join(PAGES, name), 'utf8');
+    for (const options of ENGINES) { assert.doesNotThrow(() => acorn.parse(text, options), undefined, name); }
+  }
+});
+
+test('the gate knows what old parsers stumble over', { skip: !fs.existsSync(acornPath) && 'acorn is not installed' }, () => {
+  const acorn = require(acornPath);
+  for (const code of ['a.catch(b)', 'a = {default: 1}', 'a = {b: 1,}', 'a.finally()', 'a = {get b() { return 1; }}']) {
+    assert.throws(() => acorn.parse(code, ENGINES[0]), undefined, code);
+  }
+  for (const code of ['let a', '(a) => a', 'a = `b`', 'f(a,)', 'a?.b']) { assert.throws(() => acorn.parse(code, ENGINES[1]), undefined, code); }
 });
 
 test('every file of the folder is served', () => {

@@ -1,5 +1,5 @@
 // Run by PhantomJS 2.1.1, an engine of 2013 without ES6, fetch or Promise: opens a room, writes a line, and prints what
-// the page shows as JSON. phantom.args: the page's URL, the line to write.
+// the page shows as JSON. phantom.args: the page's URL, the line to write, and the file that takes features away, if one does.
 var system = require('system');
 var page = require('webpage').create();
 var errors = [];
@@ -8,6 +8,10 @@ var TIMEOUT_MS = 15000;
 
 page.viewportSize = {width: 320, height: 568};
 page.onError = function (message) { errors.push(message); };
+
+if (system.args[3]) {
+  page.onInitialized = function () { page.injectJs(system.args[3]); };
+}
 
 function look() {
   return page.evaluate(function () {
@@ -21,6 +25,7 @@ function look() {
       transport: document.documentElement.getAttribute('data-anywire-transport'),
       width: document.documentElement.scrollWidth,
       logHeight: document.getElementById('log').clientHeight,
+      isStripped: !window.addEventListener && !document.body.addEventListener && !window.MutationObserver && !Function.prototype.bind,
       panel: document.getElementById('transport-attempts').textContent
     };
   });

@@ -12,15 +12,30 @@ from handlers import pages
 from handlers.metrics import Metrics
 from negotiation import origin
 from negotiation.identity import Identity
+from protocol.codes import Unavailable
 from settings import Settings
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 
 
+async def away(user: str) -> None:
+    raise Unavailable()
+
+
 class PagesCase(AsyncHTTPTestCase):
     def get_app(self) -> Application:
         trusted = origin.networks(("127.0.0.0/8",))
-        node = SimpleNamespace(settings=Settings(_cli_parse_args=[]), identity=Identity(b"s" * 32), trusted=trusted, metrics=Metrics())
+        log = SimpleNamespace(refusing="There is no log behind these pages.")
+        node = SimpleNamespace(
+            settings=Settings(_cli_parse_args=[]),
+            identity=Identity(b"s" * 32),
+            trusted=trusted,
+            metrics=Metrics(),
+            log=log,
+            jobs=SimpleNamespace(of_user=away),
+            admit=lambda address: None,
+            draining=False,
+        )
         return Application(pages.routes(), default_handler_class=pages.NotFound, node=node)
 
     def get(self, path: str, language: str | None = None, **headers: str) -> HTTPResponse:

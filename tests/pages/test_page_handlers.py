@@ -187,7 +187,7 @@ class TestErrors(PagesCase):
         assert b"Not allowed" in response.body
 
     def test_405(self):
-        assert self.fetch("/chat/lobby", method="POST", body="", headers={"Accept": "text/html"}).code == 405
+        assert self.fetch("/", method="POST", body="", headers={"Accept": "text/html"}).code == 405
 
     def test_a_fault_of_ours_shows_no_details(self):
         with mock.patch.object(page.Page, "offer", side_effect=RuntimeError("secret detail")):

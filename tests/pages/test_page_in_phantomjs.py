@@ -14,6 +14,7 @@ from tests.pages.browser import publish
 from tests.required import missing
 
 SCRIPT = Path(__file__).with_name("phantom_chat.js")
+STRIP = Path(__file__).with_name("strip.js")
 PAGES = Path(__file__).with_name("phantom_pages.js")
 
 
@@ -42,12 +43,14 @@ def run(phantom: Path, script: Path, *arguments: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.parametrize("stripped", [(), (str(STRIP),)], ids=["as-it-is", "stripped"])
 @pytest.mark.parametrize("query", ["", "?transport=sse", "?transport=long-poll", "?transport=short-poll"])
-def test_shows_and_sends(server, phantom, query):
-    room = f"phantom{query.partition('=')[2]}"
+def test_shows_and_sends(server, phantom, query, stripped):
+    room = f"phantom{query.partition('=')[2]}{len(stripped)}"
     publish(server.url, room, "before", "<b>as text</b>")
-    seen = run(phantom, SCRIPT, f"{server.url}/chat/{room}{query}", "from an old engine")
+    seen = run(phantom, SCRIPT, f"{server.url}/chat/{room}{query}", "from an old engine", *stripped)
     assert seen["errors"] == []
+    assert seen["isStripped"] == bool(stripped)
     assert seen["texts"] == ["before", "<b>as text</b>", "from an old engine"]
     assert seen["unsent"] == []
     assert seen["transport"] == (query.partition("=")[2] or "websocket")

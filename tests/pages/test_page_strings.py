@@ -83,7 +83,7 @@ def test_every_script_and_style_of_a_page_is_there(shown):
 
 def test_no_script_and_no_style_belongs_to_no_page():
     assert {path.name for path in page.SCRIPTS.glob("*.js")} == {name for shown in PAGES for name in shown.scripts}
-    assert {path.name for path in (page.STATIC / "css").glob("*.css")} == {"anywire.css"} | {
+    assert {path.name for path in (page.STATIC / "css").glob("*.css")} == {"anywire.css", "plain.css"} | {
         name for shown in PAGES for name in shown.styles
     }
 

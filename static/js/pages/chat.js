@@ -15,6 +15,7 @@
   var isClosed = false;
   var isLoading = false;
   var hasJoined = false;
+  var hasTakenOver = false;
   var lastPosition = null; // where to go on after a disconnect
   var replayTimer = null;
   var replayEndMs = 0;
@@ -24,6 +25,7 @@
 
   var log = pages.find('log');
   var older = pages.find('older');
+  var empty = pages.find('empty');
   var notice = pages.find('notice');
   var toggle = pages.find('connect');
 
@@ -53,7 +55,9 @@
   function changed() {
     var first = timeline.first();
     pages.show(older, !!first && older.getAttribute('data-more') !== 'no' && first.getAttribute('data-offset') !== '1');
-    pages.show(pages.find('empty'), hasJoined && replayTimer === null && timeline.isEmpty());
+    var isEmpty = hasJoined && replayTimer === null && timeline.isEmpty();
+    pages.setText(empty, isEmpty ? t('Nothing has been said here yet. Write the first line.') : ''); // some browsers show what is hidden
+    pages.show(empty, isEmpty);
   }
 
   function countUnread() {
@@ -104,10 +108,17 @@
     changed();
   }
 
+  // A page from the browser's cache may hold what was said in an earlier life of the log.
+  function isOfAnotherLog(position) {
+    var first = timeline.first();
+    return !!first && first.getAttribute('data-position').split('-')[0] !== position.split('-')[0];
+  }
+
   function onEvent(event) {
     if (event.type === 'message') {
       onMessage(event);
     } else if (event.type === 'subscribed') {
+      if (isOfAnotherLog(event.position)) { startAgain(); }
       if (event.recovered === false) {
         startAgain();
         note(t('Some messages in between are no longer kept.'), 'gap');
@@ -167,6 +178,13 @@
     pages.setText(toggle, isClosed ? t('Connect') : t('Disconnect'));
   }
 
+  function takeOver() {
+    hasTakenOver = true;
+    pages.takeOver();
+    timeline.adopt();
+    follow.toEnd();
+  }
+
   function connect() {
     isClosed = false;
     wire = window.Anywire.connect(page.base);
@@ -175,6 +193,7 @@
     wire.on('attempt', function () { panel.show(wire); });
     wire.on('user', function (user) { ownName.show(user); });
     wire.on('error', function (error) { pages.setText(notice, pages.errorWords(error)); });
+    if (!hasTakenOver) { takeOver(); }
     sending.use(wire);
     wire.subscribe(channel, lastPosition ? {after: lastPosition} : {history: HISTORY}, onEvent);
     onWire();

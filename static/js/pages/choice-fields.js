@@ -102,8 +102,19 @@
       focusOn(last || list.lastChild);
     }
 
+    // The server's fields have no button each; what was typed in them stays.
+    function replace() {
+      var served = list.getElementsByTagName('input');
+      var texts = [];
+      for (var i = 0; i < served.length; i += 1) {
+        if (trim(served[i].value)) { texts.push(served[i].value); }
+      }
+      pages.empty(list);
+      for (var j = 0; j < texts.length || j < limits.least; j += 1) { insert(texts[j] || '', null); }
+    }
+
     pages.listen(add, 'click', function () { focusOn(insert('', null)); });
-    for (var i = 0; i < limits.least; i += 1) { insert('', null); }
+    replace();
 
     return {
       /** The choices that say something. */

@@ -7,8 +7,12 @@
     return document.getElementById(id);
   };
 
-  pages.setText = function (node, text) {
+  pages.empty = function (node) {
     while (node.firstChild) { node.removeChild(node.firstChild); }
+  };
+
+  pages.setText = function (node, text) {
+    pages.empty(node);
     node.appendChild(document.createTextNode(text));
   };
 
@@ -59,6 +63,17 @@
       node.className = node.className ? node.className + ' ' + name : name;
     } else if (!wanted && has) {
       node.className = (' ' + node.className + ' ').replace(' ' + name + ' ', ' ').replace(/^\s+|\s+$/g, '');
+    }
+  };
+
+  /** A page's script calls it once it works: what stands in where there is none goes, and what unfolds on demand is folded. */
+  pages.takeOver = function () {
+    var plain = document.querySelectorAll('.plain');
+    var folded = document.querySelectorAll('.folded');
+    for (var i = 0; i < plain.length; i += 1) { plain[i].parentNode.removeChild(plain[i]); }
+    for (var j = 0; j < folded.length; j += 1) {
+      pages.show(folded[j], false);
+      pages.setClass(folded[j], 'folded', false);
     }
   };
 

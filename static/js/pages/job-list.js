@@ -39,7 +39,9 @@
       for (var name in entries) {
         if (name === id) { entries[name].link.setAttribute('aria-current', 'page'); } else { entries[name].link.removeAttribute('aria-current'); }
       }
-      pages.show(pages.find('jobs-none'), known !== null && !list.firstChild);
+      var isNone = known !== null && !list.firstChild;
+      pages.setText(pages.find('jobs-none'), isNone ? t('Nothing yet. What you import appears here.') : ''); // some browsers show what is hidden
+      pages.show(pages.find('jobs-none'), isNone);
     }
 
     function follows(entry, id) {
@@ -81,6 +83,8 @@
         if (!error) { take(answer.jobs); }
       }, function (error) { pages.setText(pages.find('jobs-notice'), pages.errorWords(error)); });
     }
+
+    pages.empty(list); // what the server has put there, for where no script is
 
     return {
       load: load,

@@ -92,4 +92,5 @@
       busy(false);
     }
   });
+  pages.takeOver();
 }(window.AnywirePages));

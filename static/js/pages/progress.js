@@ -99,6 +99,7 @@
   }
 
   function start(event) {
+    if (!file && !(window.FormData && pages.find('file').files)) { return; } // an engine whose scripts can't read files: its form can
     pages.stop(event);
     if (!file) {
       zone.say(t('Choose a file first.'));
@@ -140,4 +141,5 @@
   }
   if (!page.job || !pages.isEnded(page.job)) { list.load(); }
   showWire();
+  pages.takeOver();
 }(window.AnywirePages));

@@ -66,6 +66,7 @@
 
     pages.listen(pages.find('composer'), 'submit', function (event) {
       var text = input.value;
+      if (!wire) { return; } // there never was one: the browser sends the form itself
       pages.stop(event);
       if (/\S/.test(text) && host.canSend()) {
         input.value = '';

@@ -71,6 +71,27 @@
       return true;
     }
 
+    function textOf(item, name) {
+      var node = item.querySelector('.' + name);
+      return node ? node.textContent : '';
+    }
+
+    /** Takes over what the server has put into the list, in the reader's own time zone. */
+    function adopt() {
+      var served = [];
+      for (var item = list.firstChild; item; item = list.firstChild) {
+        if (item.nodeType === 1 && isLogged(item)) {
+          served.push({
+            offset: offsetOf(item), position: item.getAttribute('data-position'), time: Number(item.getAttribute('data-time')),
+            user: {id: item.getAttribute('data-author'), name: textOf(item, 'author')}, data: {text: textOf(item, 'text')}
+          });
+        }
+        list.removeChild(item);
+      }
+      for (var i = 0; i < served.length; i += 1) { append(served[i]); }
+      pages.setClass(list, 'served', false);
+    }
+
     /** Older messages, oldest first, above all others. */
     function prepend(messages) {
       var below = firstLogged();
@@ -126,7 +147,7 @@
     }
 
     return {
-      append: append, prepend: prepend, note: note, clear: clear, trim: trim, find: find, remove: remove,
+      adopt: adopt, append: append, prepend: prepend, note: note, clear: clear, trim: trim, find: find, remove: remove,
       addUnsent: addUnsent,
       lastOffset: function () { return last; },
       first: firstLogged,

@@ -10,6 +10,7 @@
   var wire = window.Anywire.connect(page.base);
   var panel = pages.transportPanel();
   var tally = pages.tally();
+  var form = pages.find('ballot');
   var notice = pages.find('vote-notice');
   var said = pages.find('vote-said');
   var inputs = pages.find('choices').getElementsByTagName('input');
@@ -86,7 +87,7 @@
       pages.setClass(items[i], 'mine', isMine);
       pages.setClass(items[i], 'sending', isMine && state === 'sending');
       pages.show(mark, isMine);
-      pages.setText(mark, state === 'sending' ? t('sending…') : t('your vote'));
+      pages.setText(mark, !isMine ? '' : state === 'sending' ? t('sending…') : t('your vote')); // some browsers show what is hidden
     }
     pages.find('ballot').setAttribute('data-own', state);
     pages.setText(pages.find('own-state'), state === 'refused' ? '' : words);
@@ -95,9 +96,28 @@
     pages.show(pages.find('withdraw'), choices.length > 0 && !isDone() && !vote.multiple);
   }
 
+  // Some browsers and some networks know GET and POST alone; the page's own form is such a POST.
+  function isForForm(error) { return !!error && /^(method-not-allowed|http-405|http-501)$/.test(error.code); }
+
+  function sendForm(choices) {
+    var action = pages.make('input');
+    action.setAttribute('type', 'hidden');
+    action.setAttribute('name', 'do');
+    action.setAttribute('value', choices.length ? 'vote' : 'withdraw');
+    form.appendChild(action);
+    form.submit();
+  }
+
   function send(choices, done) {
-    pages.ask('PUT', path + '/ballot', {choices: choices}, done, function (error) {
-      pages.setText(notice, t('Your vote is not counted yet: {reason}. This page goes on trying.', {reason: pages.errorWords(error)}));
+    var asking = pages.ask('PUT', path + '/ballot', {choices: choices}, function (error, answer) {
+      if (isForForm(error)) { sendForm(choices); } else { done(error, answer); }
+    }, function (error) {
+      if (isForForm(error)) {
+        asking.stop();
+        sendForm(choices);
+      } else {
+        pages.setText(notice, t('Your vote is not counted yet: {reason}. This page goes on trying.', {reason: pages.errorWords(error)}));
+      }
     });
   }
 
@@ -211,4 +231,5 @@
   }
   pages.listen(document, 'visibilitychange', look);
   pages.listen(window, 'pagehide', function () { if (keyTimer !== null) { choose(); } });
+  pages.takeOver();
 }(window.AnywirePages));
