@@ -1,0 +1,86 @@
+"""Runs cells side by side: so many browsers of each kind, each for one cell after the other."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import pytest
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from tests.browsers.boxes import BOXES
+from tests.browsers.cells import NETWORKS, Cell
+from tests.browsers.engines import start
+from tests.browsers.trial import Result, Trial
+from tests.running import Server
+
+SIDE_BY_SIDE = {"chromium": 4, "firefox": 1, "webkit": 1, "phantomjs": 1}
+
+
+class Worker(threading.Thread):
+    """One browser, kept from cell to cell; a cell behind a forward proxy gets one of its own."""
+
+    def __init__(self, browser: str, server: Server, cells: "deque[Cell]", results: dict[str, Result]):
+        super().__init__(daemon=True)
+        self._browser = browser
+        self._server = server
+        self._cells = cells
+        self._results = results
+        self._driver: WebDriver | None = None
+
+    def run(self) -> None:
+        try:
+            while True:
+                try:
+                    cell = self._cells.popleft()
+                except IndexError:
+                    return
+                self._results[cell.id] = self._result(cell)
+        finally:
+            if self._driver is not None:
+                self._driver.quit()
+
+    def _result(self, cell: Cell) -> Result:
+        network = NETWORKS[cell.network]
+        trial = None
+        try:
+            with BOXES[network.box](self._server, network.setting) as way:
+                if way.proxy:
+                    own = start(self._browser, way.proxy)
+                    try:
+                        trial = Trial(cell, own, way)
+                        return trial.run()
+                    finally:
+                        own.quit()
+                if self._driver is None:
+                    self._driver = start(self._browser)
+                trial = Trial(cell, self._driver, way)
+                return trial.run()
+        except (pytest.skip.Exception, pytest.fail.Exception) as absent:
+            return Result(absent=absent)
+        except (WebDriverException, OSError, AssertionError, KeyError, TypeError) as error:
+            result = trial.result if trial else Result()
+            result.error = f"{type(error).__name__}: {error}"
+            return result
+
+
+def run(cells: Iterable[Cell], server: Server) -> dict[str, Result]:
+    """By the cells' ids, the slow ones begun first."""
+    results: dict[str, Result] = {}
+    workers = []
+    for browser, count in SIDE_BY_SIDE.items():
+        queue = deque(sorted((cell for cell in cells if cell.browser == browser), key=lambda cell: -NETWORKS[cell.network].round_trip_s))
+        workers += [Worker(browser, server, queue, results) for _ in range(min(count, len(queue)))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return results
+
+
+def account(results: dict[str, Result], began_s: float) -> dict:
+    """What is kept of a run, for the table."""
+    shown = {id: {name: value for name, value in asdict(result).items() if name != "absent"} for id, result in results.items()}
+    return {"seconds": round(time.monotonic() - began_s, 1), "cells": shown}

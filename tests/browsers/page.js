@@ -1,0 +1,62 @@
+// Run by a browser's driver in an HTML page of the server, as the body of a function. It makes `window.matrix`, which tells
+// how a start went. ES5, as it also runs in PhantomJS. arguments: the base, the channel, the constructors to take away, options.
+var base = arguments[0];
+var channel = arguments[1];
+var lacking = arguments[2];
+var options = arguments[3];
+var script = document.createElement('script');
+var matrix = window.matrix = {firstMs: 0, offsets: [], texts: [], transports: [], acknowledged: [], refused: [], errors: []};
+var wire;
+
+function now() { return window.performance && performance.now ? performance.now() : +new Date(); }
+
+matrix.look = function () {
+  var verdicts = [];
+  var i;
+  for (i = 0; wire && i < wire.attempts.length; i += 1) { verdicts.push(wire.attempts[i].verdict); }
+  return {
+    firstMs: matrix.firstMs, transport: wire ? wire.transport : '', count: matrix.texts.length,
+    acknowledged: matrix.acknowledged.length, errors: matrix.errors, verdicts: verdicts
+  };
+};
+
+// What there is to say about the messages, once they are all there.
+matrix.tell = function () {
+  return {offsets: matrix.offsets, texts: matrix.texts, transports: matrix.transports, refused: matrix.refused, attempts: wire.attempts};
+};
+
+/** Publishes *count* messages, one every *everyMs*. */
+matrix.publish = function (count, everyMs) {
+  var next = 0;
+  var timer = setInterval(function () {
+    var text = 'page ' + next;
+    next += 1;
+    if (next === count) { clearInterval(timer); }
+    wire.publish(channel, {text: text}, function (error) {
+      (error ? matrix.refused : matrix.acknowledged).push(error ? [text, error] : text);
+    });
+  }, everyMs);
+};
+
+(function () {
+  var i;
+  for (i = 0; i < lacking.length; i += 1) {
+    try { delete window[lacking[i]]; } catch (fixed) { /* an engine that keeps it */ }
+    if (window[lacking[i]]) { window[lacking[i]] = undefined; }
+  }
+}());
+
+script.onload = function () {
+  var beganMs = now();
+  matrix.wire = wire = window.Anywire.connect(base, options);
+  wire.on('error', function (error) { matrix.errors.push(error.code); });
+  wire.on('transport', function (name) { matrix.transports.push(name); });
+  wire.subscribe(channel, {history: 1}, function (event) {
+    if (event.type !== 'message') { return; }
+    matrix.firstMs = matrix.firstMs || now() - beganMs;
+    matrix.offsets.push(event.offset);
+    matrix.texts.push(event.data.text);
+  });
+};
+script.src = base + '/anywire.js';
+document.body.appendChild(script);
