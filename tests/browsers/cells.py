@@ -4,10 +4,12 @@ Verdicts are those of the wires that failed: no other may fail, and the browser'
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 WEBSOCKET, SSE, LONG_POLL, SHORT_POLL = "websocket", "sse", "long-poll", "short-poll"
 TRANSPORTS = (WEBSOCKET, SSE, LONG_POLL, SHORT_POLL)
 LACKS = {"": (), "no-websocket": (WEBSOCKET,), "polls-only": (WEBSOCKET, SSE)}
+POLLS = f"{LONG_POLL} {SHORT_POLL}"
 OTHERS = ("firefox", "webkit", "phantomjs")
 STARTS = {"chromium": 10, "firefox": 3, "webkit": 3, "phantomjs": 3}
 
@@ -23,9 +25,21 @@ class Network:
     loads_before: bool = False
     """The page was loaded before the box became like this; where nothing goes through there would be no page at all."""
     strike: str = ""
-    """What happens to all connections in mid-stream: cut or freeze."""
+    """What happens to all connections in mid-stream: cut or freeze, or to the server: restart."""
     afterwards: str = "pass"
     """The box's mode from the strike on; where the network lets nothing through, that which comes later."""
+    page: str = "/nowhere"
+    """HTML that holds no connection of its own."""
+
+
+class Row(NamedTuple):
+    """Of the table: one cell for Chromium, and one for each of the other browsers."""
+
+    network: str
+    transport: str
+    verdicts: str = ""
+    lacks: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,34 +67,128 @@ class Cell:
 NETWORKS = {
     "direct": Network("no box at all"),
     "nginx": Network("nginx as in `deploy/nginx.conf`", "nginx", "correct"),
+    "nginx-bare": Network("nginx with `proxy_pass` alone", "nginx", "bare"),
+    "nginx-buffering": Network("nginx that ignores `X-Accel-Buffering`", "nginx", "buffering"),
+    "nginx-hasty": Network("nginx with a read time-out of 1 s", "nginx", "hasty"),
+    "nginx-tls": Network("nginx with TLS and HTTP/2", "nginx", "tls"),
+    "haproxy-deny": Network("haproxy that denies `Upgrade`", "haproxy", "deny-upgrade"),
+    "haproxy-delete": Network("haproxy that deletes `Upgrade`", "haproxy", "delete-upgrade"),
+    "haproxy-compress": Network("haproxy that compresses event streams", "haproxy", "compress"),
+    "haproxy-compress-all": Network("the same, where it doesn't see `no-transform`", "haproxy", "compress-all"),
+    "squid": Network("squid, its default rules", "squid"),
+    "tinyproxy": Network("tinyproxy, Debian's default rules", "tinyproxy", "default"),
+    "tinyproxy-443": Network("tinyproxy that allows CONNECT to port 443 alone", "tinyproxy", "tls-ports"),
+    "privoxy": Network("privoxy, its default actions", "privoxy"),
+    "strip-upgrade": Network("the fields of the upgrade are taken out", "hostile", "strip-upgrade"),
+    "deny-ws": Network("403 for a WebSocket", "hostile", "deny-ws"),
     "hang-ws": Network("a WebSocket's handshake is taken and never answered", "hostile", "hang-ws"),
+    "rst-ws": Network("a WebSocket's connection is reset", "hostile", "rst-ws"),
+    "101-then-silence": Network("the 101 goes through, and nothing after it", "hostile", "101-then-silence"),
+    "101-then-cut": Network("a WebSocket is cut right after the 101", "hostile", "101-then-cut"),
+    "cut-after-300-ms": Network("each WebSocket is cut 300 ms after the 101", "hostile", "101-then-cut:0.3"),
+    "late-ws": Network("a WebSocket's handshake is passed on 1.5 s later", "hostile", "late-ws:1.5"),
+    "buffer": Network("each answer is held until it is complete", "hostile", "buffer"),
+    "buffer-sse": Network("an event stream is held until it is complete", "hostile", "buffer-sse"),
+    "one-behind": Network("of an event stream the last event is held until the next one", "hostile", "one-behind"),
+    "delay-sse": Network("an event stream comes 2 s later", "hostile", "delay-sse:2"),
+    "drop-answers": Network("20 % of the answers to polls and publishes are dropped", "hostile", "drop-answers:0.2"),
+    "latency-400": Network("400 ms each way", "hostile", "latency:0.4", round_trip_s=0.8, loads_before=True),
+    "latency-800": Network("800 ms each way", "hostile", "latency:0.8", round_trip_s=1.6, loads_before=True),
+    "kill-idle": Network("what is silent for 1 s is cut", "hostile", "kill-idle:1"),
+    "cut": Network("each connection is cut after 1 s", "hostile", "cut:1"),
+    "freeze": Network("on each connection nothing moves after 3 s", "hostile", "freeze:3"),
+    "login-page": Network("a login page for everything, until somebody logs in", "hostile", "login-page", loads_before=True),
+    "offline": Network("nobody listens, for a while", "hostile", "refuse-all", loads_before=True),
+    "cut-once": Network("everything is cut in mid-stream", "hostile", strike="cut"),
+    "freeze-once": Network("everything freezes in mid-stream", "hostile", strike="freeze"),
+    "cut-then-deny-ws": Network("the same, and then 403 for a WebSocket", "hostile", strike="cut", afterwards="deny-ws"),
+    "freeze-then-hang-ws": Network(
+        "everything freezes, and a WebSocket is never answered again", "hostile", strike="freeze", afterwards="hang-ws"
+    ),
+    "restart": Network("the server restarts in mid-stream", "operator", ",".join(TRANSPORTS), strike="restart"),
+    "no-websocket-offered": Network("the operator offers no WebSocket", "operator", ",".join(TRANSPORTS[1:]), page="/vote"),
+    "polls-offered": Network("the operator offers polls alone", "operator", ",".join(TRANSPORTS[2:]), page="/vote"),
 }
 
-Row = tuple[str, str, str, str, tuple[str, ...]]
-
 ROWS: list[Row] = [
-    # network, what the browser lacks, transport, verdicts, other browsers that have this cell, too
-    ("direct", "", WEBSOCKET, "", OTHERS),
-    ("direct", "no-websocket", SSE, "", ()),
-    ("direct", "polls-only", LONG_POLL, "", ()),
-    ("nginx", "", WEBSOCKET, "", ()),
-    ("nginx", "no-websocket", SSE, "", ()),
-    ("nginx", "polls-only", LONG_POLL, "", ()),
-    ("hang-ws", "", SSE, "websocket.swallowed", OTHERS),
+    Row("direct", WEBSOCKET, others=OTHERS),
+    Row("direct", SSE, lacks="no-websocket"),
+    Row("direct", LONG_POLL, lacks="polls-only"),
+    Row("nginx", WEBSOCKET),
+    Row("nginx", SSE, lacks="no-websocket"),
+    Row("nginx", LONG_POLL, lacks="polls-only"),
+    Row("nginx-bare", SSE, "websocket.blocked"),
+    Row("nginx-bare", LONG_POLL, lacks="polls-only"),
+    Row("nginx-buffering", LONG_POLL, "websocket.blocked sse.buffered"),
+    Row("nginx-hasty", WEBSOCKET, "websocket.cut"),
+    Row("nginx-hasty", SSE, "sse.cut", lacks="no-websocket"),
+    Row("nginx-hasty", POLLS, lacks="polls-only"),
+    Row("nginx-tls", WEBSOCKET),
+    Row("nginx-tls", SSE, lacks="no-websocket"),
+    Row("nginx-tls", LONG_POLL, lacks="polls-only"),
+    Row("haproxy-deny", SSE, "websocket.blocked"),
+    Row("haproxy-delete", SSE, "websocket.blocked"),
+    Row("haproxy-compress", WEBSOCKET),
+    Row("haproxy-compress", SSE, lacks="no-websocket"),
+    Row("haproxy-compress-all", LONG_POLL, "sse.one-behind", lacks="no-websocket"),
+    Row("squid", SSE, "websocket.blocked"),
+    Row("tinyproxy", WEBSOCKET),
+    Row("tinyproxy-443", SSE, "websocket.blocked"),
+    Row("privoxy", WEBSOCKET),
+    Row("privoxy", LONG_POLL, "sse.buffered", lacks="no-websocket"),
+    Row("strip-upgrade", SSE, "websocket.blocked"),
+    Row("deny-ws", SSE, "websocket.blocked"),
+    Row("hang-ws", SSE, "websocket.swallowed", others=OTHERS),
+    Row("rst-ws", SSE, "websocket.blocked"),
+    Row("101-then-silence", SSE, "websocket.silent"),
+    Row("101-then-cut", SSE, "websocket.blocked"),
+    Row("cut-after-300-ms", SSE, "websocket.flapping"),
+    Row("late-ws", WEBSOCKET),
+    Row("buffer", WEBSOCKET),
+    Row("buffer", LONG_POLL, "sse.buffered", lacks="no-websocket"),
+    Row("buffer-sse", LONG_POLL, "sse.buffered", lacks="no-websocket"),
+    Row("one-behind", LONG_POLL, "sse.one-behind", lacks="no-websocket"),
+    Row("delay-sse", LONG_POLL, "sse.delayed", lacks="no-websocket"),
+    Row("drop-answers", WEBSOCKET),
+    Row("drop-answers", SSE, lacks="no-websocket"),
+    Row("drop-answers", POLLS, lacks="polls-only"),
+    Row("latency-400", WEBSOCKET),
+    Row("latency-400", SSE, lacks="no-websocket"),
+    Row("latency-800", WEBSOCKET),
+    Row("latency-800", LONG_POLL, lacks="polls-only"),
+    Row("kill-idle", WEBSOCKET, "websocket.cut"),
+    Row("kill-idle", SSE, "sse.cut", lacks="no-websocket"),
+    Row("kill-idle", POLLS, lacks="polls-only"),
+    Row("cut", SHORT_POLL, "websocket.flapping sse.flapping"),
+    Row("freeze", f"{WEBSOCKET} {SSE}", "websocket.silent"),
+    Row("login-page", "", "captive-portal"),
+    Row("offline", "", "offline"),
+    Row("cut-once", WEBSOCKET, "websocket.lost"),
+    Row("cut-once", SSE, "sse.lost", lacks="no-websocket"),
+    Row("cut-once", LONG_POLL, "long-poll.lost", lacks="polls-only"),
+    Row("freeze-once", WEBSOCKET, "websocket.silent"),
+    Row("freeze-once", SSE, "sse.silent", lacks="no-websocket"),
+    Row("freeze-once", LONG_POLL, "long-poll.cut", lacks="polls-only"),
+    Row("cut-then-deny-ws", SSE, "websocket.lost websocket.blocked"),
+    Row("freeze-then-hang-ws", SSE, "websocket.silent websocket.swallowed"),
+    Row("restart", WEBSOCKET, "websocket.draining"),
+    Row("restart", SSE, "sse.draining", lacks="no-websocket"),
+    Row("no-websocket-offered", SSE, "websocket.disabled"),
+    Row("polls-offered", LONG_POLL, "websocket.disabled sse.disabled"),
 ]
 
 
 def _cells() -> list[Cell]:
     return [
         Cell(
-            network,
+            row.network,
             browser,
-            lacks,
-            tuple(transport.split()),
-            frozenset(verdicts.split()) | {f"{name}.unsupported" for name in LACKS[lacks]},
+            row.lacks,
+            tuple(row.transport.split()),
+            frozenset(row.verdicts.split()) | {f"{name}.unsupported" for name in LACKS[row.lacks]},
         )
-        for network, lacks, transport, verdicts, others in ROWS
-        for browser in ("chromium", *others)
+        for row in ROWS
+        for browser in ("chromium", *row.others)
     ]
 
 

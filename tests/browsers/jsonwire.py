@@ -7,6 +7,9 @@ from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.command import Command
 from selenium.webdriver.remote.remote_connection import RemoteConnection
 
+PHANTOM = "phantomExecute"
+"""Runs a script beside the page instead of in it."""
+
 
 class JsonWire(RemoteConnection):
     """Says W3C's commands in the older words."""
@@ -14,7 +17,7 @@ class JsonWire(RemoteConnection):
     def __init__(self, url: str, capabilities: dict[str, Any]):
         super().__init__(client_config=ClientConfig(remote_server_addr=url))
         self._capabilities = capabilities
-        self._commands = {**self._commands, Command.W3C_EXECUTE_SCRIPT: ("POST", "/session/$sessionId/execute")}
+        self._commands = {**self._commands, PHANTOM: ("POST", "/session/$sessionId/phantom/execute")}
 
     def execute(self, command: str, params: dict[str, Any]) -> dict[str, Any]:
         if command != Command.NEW_SESSION:

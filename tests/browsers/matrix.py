@@ -1,10 +1,11 @@
 """Runs cells side by side: so many browsers of each kind, each for one cell after the other."""
 
+import json
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from selenium.common.exceptions import WebDriverException
@@ -16,6 +17,7 @@ from tests.browsers.engines import start
 from tests.browsers.trial import Result, Trial
 from tests.running import Server
 
+RESULTS = Path(__file__).resolve().parents[2] / "build" / "browsers.json"
 SIDE_BY_SIDE = {"chromium": 4, "firefox": 1, "webkit": 1, "phantomjs": 1}
 
 
@@ -80,7 +82,10 @@ def run(cells: Iterable[Cell], server: Server) -> dict[str, Result]:
     return results
 
 
-def account(results: dict[str, Result], began_s: float) -> dict:
-    """What is kept of a run, for the table."""
-    shown = {id: {name: value for name, value in asdict(result).items() if name != "absent"} for id, result in results.items()}
-    return {"seconds": round(time.monotonic() - began_s, 1), "cells": shown}
+def keep(results: dict[str, Result]) -> None:
+    """Beside what earlier runs saw of other cells; the table is made of it."""
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for id, result in results.items():
+        kept[id] = {name: value for name, value in asdict(result).items() if name != "absent"}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(kept, indent=1))

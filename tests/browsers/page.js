@@ -12,11 +12,17 @@ function now() { return window.performance && performance.now ? performance.now(
 
 matrix.look = function () {
   var verdicts = [];
+  var ended = []; // the verdict of a try that goes on is but an opinion
+  var attempt;
   var i;
-  for (i = 0; wire && i < wire.attempts.length; i += 1) { verdicts.push(wire.attempts[i].verdict); }
+  for (i = 0; wire && i < wire.attempts.length; i += 1) {
+    attempt = wire.attempts[i];
+    verdicts.push(attempt.verdict);
+    if (attempt.endedMs !== undefined || /unsupported|disabled/.test(attempt.verdict)) { ended.push(attempt.verdict); }
+  }
   return {
     firstMs: matrix.firstMs, transport: wire ? wire.transport : '', count: matrix.texts.length,
-    acknowledged: matrix.acknowledged.length, errors: matrix.errors, verdicts: verdicts
+    acknowledged: matrix.acknowledged.length, errors: matrix.errors, verdicts: verdicts, ended: ended
   };
 };
 

@@ -1,19 +1,16 @@
 """Every browser times every hostile network: cells.py has the table, docs/browsers.md what came of it."""
 
-import json
 import math
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.browsers import matrix
+from tests.browsers.boxes import QUICK
 from tests.browsers.cells import CELLS, NETWORKS, Cell
 from tests.browsers.trial import MESSAGES, Result
 from tests.running import Server
 
-RESULTS = Path(__file__).resolve().parents[2] / "build" / "browsers.json"
 FIRST_MS = 1000
 ROUND_TRIPS = 3
 
@@ -21,7 +18,7 @@ ROUND_TRIPS = 3
 @pytest.fixture(scope="module")
 def quick_server() -> Iterator[Server]:
     """Short times, so that what needs several of them is over within a cell."""
-    running = Server(heartbeat_s=2, hold_s=3, poll_s=0.2).start()
+    running = Server(**QUICK).start()
     yield running
     running.close()
     assert running.tracebacks() == []
@@ -35,11 +32,8 @@ def results(request: pytest.FixtureRequest, quick_server: Server) -> dict[str, R
         for item in request.session.items
         if "cell" in getattr(item, "callspec", item).__dict__.get("params", {})
     ]
-    began_s = time.monotonic()
     seen = matrix.run(asked or CELLS, quick_server)
-    if len(seen) == len(CELLS):
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(matrix.account(seen, began_s), indent=1))
+    matrix.keep(seen)
     return seen
 
 

@@ -88,7 +88,7 @@ class Trial:
         if self._network.loads_before:
             box.mode = "pass"
         self._driver.delete_all_cookies()
-        self._driver.get(self._way.base + "/nowhere")
+        self._driver.get(self._way.base + self._network.page)
         lacking = [NEEDS[name] for name in self._cell.lacking]
         if self._network.loads_before:
             box.mode = self._network.setting
@@ -113,7 +113,7 @@ class Trial:
         """Until it is where it should be, for the reasons that it should have, or the time is over."""
         transports = self._cell.transport or ("",)
         since = time.monotonic()
-        seen = self._until(lambda seen: seen["transport"] in transports and self._cell.verdicts <= set(seen["verdicts"]), SETTLED_S)
+        seen = self._until(lambda seen: seen["transport"] in transports and self._cell.verdicts <= set(seen["ended"]), SETTLED_S)
         self.result.settled_s = time.monotonic() - since
         self.result.transport = seen["transport"]
 
@@ -133,7 +133,12 @@ class Trial:
         self.result.log_offsets, self.result.log_texts = other.log()
 
     def _strike(self, number: int) -> None:
-        if number == STRIKE_AT and self._network.strike:
-            box = self._way.hostile
+        strike, box = self._network.strike, self._way.hostile
+        if number != STRIKE_AT or not strike:
+            return
+        if strike == "restart":
+            self._way.server.stop()
+            self._way.server.start()
+        else:
             box.mode = self._network.afterwards
-            (box.cut_all if self._network.strike == "cut" else box.freeze_all)()
+            (box.cut_all if strike == "cut" else box.freeze_all)()
