@@ -3,7 +3,7 @@
 Verdicts are those of the wires that failed: no other may fail, and the browser's lacks are added by themselves.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 WEBSOCKET, SSE, LONG_POLL, SHORT_POLL = "websocket", "sse", "long-poll", "short-poll"
@@ -38,6 +38,8 @@ class Row(NamedTuple):
     network: str
     transport: str
     verdicts: str = ""
+    besides: str = ""
+    """Verdicts that chance decides on."""
     lacks: str = ""
     others: tuple[str, ...] = ()
 
@@ -49,7 +51,8 @@ class Cell:
     lacks: str
     transport: tuple[str, ...]
     """The one that it ends on; several where chance decides; none where nothing goes through, and it ends with the box's *afterwards*."""
-    verdicts: frozenset[str] = field(default=frozenset())
+    verdicts: frozenset[str]
+    besides: frozenset[str]
 
     @property
     def id(self) -> str:
@@ -99,16 +102,20 @@ NETWORKS = {
     "freeze": Network("on each connection nothing moves after 3 s", "hostile", "freeze:3"),
     "login-page": Network("a login page for everything, until somebody logs in", "hostile", "login-page", loads_before=True),
     "offline": Network("nobody listens, for a while", "hostile", "refuse-all", loads_before=True),
-    "cut-once": Network("everything is cut in mid-stream", "hostile", strike="cut"),
-    "freeze-once": Network("everything freezes in mid-stream", "hostile", strike="freeze"),
-    "cut-then-deny-ws": Network("the same, and then 403 for a WebSocket", "hostile", strike="cut", afterwards="deny-ws"),
+    "cut-once": Network("everything is cut in mid-stream", "hostile", "pass", strike="cut"),
+    "freeze-once": Network("everything freezes in mid-stream", "hostile", "pass", strike="freeze"),
+    "cut-then-deny-ws": Network("the same, and then 403 for a WebSocket", "hostile", "pass", strike="cut", afterwards="deny-ws"),
     "freeze-then-hang-ws": Network(
-        "everything freezes, and a WebSocket is never answered again", "hostile", strike="freeze", afterwards="hang-ws"
+        "everything freezes, and a WebSocket is never answered again", "hostile", "pass", strike="freeze", afterwards="hang-ws"
     ),
     "restart": Network("the server restarts in mid-stream", "operator", ",".join(TRANSPORTS), strike="restart"),
     "no-websocket-offered": Network("the operator offers no WebSocket", "operator", ",".join(TRANSPORTS[1:]), page="/vote"),
     "polls-offered": Network("the operator offers polls alone", "operator", ",".join(TRANSPORTS[2:]), page="/vote"),
 }
+
+CUTS = "websocket.cut sse.cut long-poll.cut long-poll.lost long-poll.flapping"
+"""A silence before a cut may be taken for its reason, and a new connection may do where an old one was cut."""
+DROPS = " ".join(f"{name}.{word}" for name in (LONG_POLL, SHORT_POLL) for word in ("lost", "cut", "blocked", "flapping", "offline"))
 
 ROWS: list[Row] = [
     Row("direct", WEBSOCKET, others=OTHERS),
@@ -120,8 +127,8 @@ ROWS: list[Row] = [
     Row("nginx-bare", SSE, "websocket.blocked"),
     Row("nginx-bare", LONG_POLL, lacks="polls-only"),
     Row("nginx-buffering", LONG_POLL, "websocket.blocked sse.buffered"),
-    Row("nginx-hasty", WEBSOCKET, "websocket.cut"),
-    Row("nginx-hasty", SSE, "sse.cut", lacks="no-websocket"),
+    Row("nginx-hasty", WEBSOCKET, "websocket.lost websocket.cut"),
+    Row("nginx-hasty", SSE, "sse.lost sse.cut", lacks="no-websocket"),
     Row("nginx-hasty", POLLS, lacks="polls-only"),
     Row("nginx-tls", WEBSOCKET),
     Row("nginx-tls", SSE, lacks="no-websocket"),
@@ -142,7 +149,7 @@ ROWS: list[Row] = [
     Row("rst-ws", SSE, "websocket.blocked"),
     Row("101-then-silence", SSE, "websocket.silent"),
     Row("101-then-cut", SSE, "websocket.blocked"),
-    Row("cut-after-300-ms", SSE, "websocket.flapping"),
+    Row("cut-after-300-ms", SSE, "websocket.lost websocket.flapping"),
     Row("late-ws", WEBSOCKET),
     Row("buffer", WEBSOCKET),
     Row("buffer", LONG_POLL, "sse.buffered", lacks="no-websocket"),
@@ -151,15 +158,15 @@ ROWS: list[Row] = [
     Row("delay-sse", LONG_POLL, "sse.delayed", lacks="no-websocket"),
     Row("drop-answers", WEBSOCKET),
     Row("drop-answers", SSE, lacks="no-websocket"),
-    Row("drop-answers", POLLS, lacks="polls-only"),
+    Row("drop-answers", POLLS, besides=DROPS, lacks="polls-only"),
     Row("latency-400", WEBSOCKET),
     Row("latency-400", SSE, lacks="no-websocket"),
     Row("latency-800", WEBSOCKET),
     Row("latency-800", LONG_POLL, lacks="polls-only"),
-    Row("kill-idle", WEBSOCKET, "websocket.cut"),
-    Row("kill-idle", SSE, "sse.cut", lacks="no-websocket"),
+    Row("kill-idle", WEBSOCKET, "websocket.lost websocket.cut"),
+    Row("kill-idle", SSE, "sse.lost sse.cut", lacks="no-websocket"),
     Row("kill-idle", POLLS, lacks="polls-only"),
-    Row("cut", SHORT_POLL, "websocket.flapping sse.flapping"),
+    Row("cut", SHORT_POLL, "websocket.lost websocket.flapping sse.lost sse.flapping", besides=CUTS),
     Row("freeze", f"{WEBSOCKET} {SSE}", "websocket.silent"),
     Row("login-page", "", "captive-portal"),
     Row("offline", "", "offline"),
@@ -186,6 +193,7 @@ def _cells() -> list[Cell]:
             row.lacks,
             tuple(row.transport.split()),
             frozenset(row.verdicts.split()) | {f"{name}.unsupported" for name in LACKS[row.lacks]},
+            frozenset(row.besides.split()),
         )
         for row in ROWS
         for browser in ("chromium", *row.others)

@@ -1,11 +1,12 @@
-// Run by a browser's driver in an HTML page of the server, as the body of a function. It makes `window.matrix`, which tells
-// how a start went. ES5, as it also runs in PhantomJS. arguments: the base, the channel, the constructors to take away, options.
+// Run by a browser's driver in an HTML page of the server, as the body of a function. It makes `window.matrix`, which is
+// told to begin once it is ready, and tells how it went. ES5, as it also runs in PhantomJS. arguments: the base, the
+// channel, the constructors to take away, options for connect().
 var base = arguments[0];
 var channel = arguments[1];
 var lacking = arguments[2];
 var options = arguments[3];
 var script = document.createElement('script');
-var matrix = window.matrix = {firstMs: 0, offsets: [], texts: [], transports: [], acknowledged: [], refused: [], errors: []};
+var matrix = window.matrix = {isReady: false, firstMs: 0, offsets: [], texts: [], acknowledged: [], refused: []};
 var wire;
 
 function now() { return window.performance && performance.now ? performance.now() : +new Date(); }
@@ -21,14 +22,14 @@ matrix.look = function () {
     if (attempt.endedMs !== undefined || /unsupported|disabled/.test(attempt.verdict)) { ended.push(attempt.verdict); }
   }
   return {
-    firstMs: matrix.firstMs, transport: wire ? wire.transport : '', count: matrix.texts.length,
-    acknowledged: matrix.acknowledged.length, errors: matrix.errors, verdicts: verdicts, ended: ended
+    isReady: matrix.isReady, firstMs: matrix.firstMs, transport: wire ? wire.transport : '', count: matrix.texts.length,
+    acknowledged: matrix.acknowledged.length, verdicts: verdicts, ended: ended
   };
 };
 
 // What there is to say about the messages, once they are all there.
 matrix.tell = function () {
-  return {offsets: matrix.offsets, texts: matrix.texts, transports: matrix.transports, refused: matrix.refused, attempts: wire.attempts};
+  return {offsets: matrix.offsets, texts: matrix.texts, refused: matrix.refused, attempts: wire.attempts};
 };
 
 /** Publishes *count* messages, one every *everyMs*. */
@@ -52,11 +53,11 @@ matrix.publish = function (count, everyMs) {
   }
 }());
 
-script.onload = function () {
+script.onload = function () { matrix.isReady = true; };
+
+matrix.begin = function () {
   var beganMs = now();
   matrix.wire = wire = window.Anywire.connect(base, options);
-  wire.on('error', function (error) { matrix.errors.push(error.code); });
-  wire.on('transport', function (name) { matrix.transports.push(name); });
   wire.subscribe(channel, {history: 1}, function (event) {
     if (event.type !== 'message') { return; }
     matrix.firstMs = matrix.firstMs || now() - beganMs;

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import secrets
 import time
 from collections.abc import Callable
 from urllib.parse import quote
@@ -16,7 +17,7 @@ class Other:
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
 
     def publish(self, text: str) -> None:
-        body = json.dumps({"channel": self._channel, "data": {"text": text}})
+        body = json.dumps({"channel": self._channel, "id": secrets.token_hex(16), "data": {"text": text}})
         self._ask("POST", "/v1/publish", body)
 
     def publish_each(self, count: int, every_s: float, before: Callable[[int], None]) -> None:
@@ -36,8 +37,13 @@ class Other:
 
     def _ask(self, method: str, path: str, body: str | None = None) -> dict:
         headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"}
-        self._connection.request(method, path, body, headers)
-        answer = self._connection.getresponse()
+        try:
+            self._connection.request(method, path, body, headers)
+            answer = self._connection.getresponse()
+        except (OSError, http.client.HTTPException):  # the server was another process when it was opened
+            self._connection.close()
+            self._connection.request(method, path, body, headers)
+            answer = self._connection.getresponse()
         text = answer.read()
         assert answer.status == 200, text
         return json.loads(text)

@@ -44,7 +44,7 @@ def test_a_cell_ends_on_the_right_transport_and_loses_nothing(results: dict[str,
         raise result.absent
     assert not result.error, result
     assert result.transport in (cell.transport or ("",)), result
-    assert set(result.verdicts) == cell.verdicts, result.attempts
+    assert cell.verdicts <= set(result.verdicts) <= cell.verdicts | cell.besides, result.attempts
     assert len(result.first_ms) == (cell.starts if cell.transport else 0)
     assert all(0 < ms < math.inf for ms in result.first_ms)
     first = result.offsets[0] - result.log_offsets[0]  # both have the same from there on

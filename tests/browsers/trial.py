@@ -90,10 +90,12 @@ class Trial:
         self._driver.delete_all_cookies()
         self._driver.get(self._way.base + self._network.page)
         lacking = [NEEDS[name] for name in self._cell.lacking]
+        self._driver.execute_script(PAGE, self._way.base, self._channel, lacking, {"remember": False})
+        self._until(lambda seen: seen["isReady"], FIRST_S)
         if self._network.loads_before:
             box.mode = self._network.setting
             box.cut_all()
-        self._driver.execute_script(PAGE, self._way.base, self._channel, lacking, {"remember": False})
+        self._driver.execute_script("window.matrix.begin();")
         if self._cell.transport:
             seen = self._until(lambda seen: seen["firstMs"] > 0, FIRST_S)
             self.result.first_ms.append(seen["firstMs"])
