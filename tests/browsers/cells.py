@@ -10,8 +10,9 @@ WEBSOCKET, SSE, LONG_POLL, SHORT_POLL = "websocket", "sse", "long-poll", "short-
 TRANSPORTS = (WEBSOCKET, SSE, LONG_POLL, SHORT_POLL)
 LACKS = {"": (), "no-websocket": (WEBSOCKET,), "polls-only": (WEBSOCKET, SSE)}
 POLLS = f"{LONG_POLL} {SHORT_POLL}"
-OTHERS = ("firefox", "webkit", "phantomjs")
-STARTS = {"chromium": 10, "firefox": 3, "webkit": 3, "phantomjs": 3}
+FIREFOX, WEBKIT, PHANTOMJS = "firefox", "webkit", "phantomjs"
+OTHERS = (FIREFOX, WEBKIT, PHANTOMJS)
+STARTS = {"chromium": 10, FIREFOX: 3, WEBKIT: 3, PHANTOMJS: 3}
 
 
 @dataclass(frozen=True)
@@ -115,14 +116,18 @@ NETWORKS = {
 
 CUTS = "websocket.cut sse.cut long-poll.cut long-poll.lost long-poll.flapping"
 """A silence before a cut may be taken for its reason, and a new connection may do where an old one was cut."""
+LOSSES = "long-poll.lost long-poll.cut"
+"""A browser may ask again by itself, and then the page doesn't hear of it."""
+STALE = "sse.buffered sse.swallowed long-poll.swallowed short-poll.swallowed"
+"""A browser takes a connection of its pool that is frozen, too."""
 DROPS = " ".join(f"{name}.{word}" for name in (LONG_POLL, SHORT_POLL) for word in ("lost", "cut", "blocked", "flapping", "offline"))
 
 ROWS: list[Row] = [
     Row("direct", WEBSOCKET, others=OTHERS),
     Row("direct", SSE, lacks="no-websocket"),
     Row("direct", LONG_POLL, lacks="polls-only"),
-    Row("nginx", WEBSOCKET),
-    Row("nginx", SSE, lacks="no-websocket"),
+    Row("nginx", WEBSOCKET, others=(WEBKIT,)),
+    Row("nginx", SSE, lacks="no-websocket", others=(PHANTOMJS,)),
     Row("nginx", LONG_POLL, lacks="polls-only"),
     Row("nginx-bare", SSE, "websocket.blocked"),
     Row("nginx-bare", LONG_POLL, lacks="polls-only"),
@@ -138,27 +143,27 @@ ROWS: list[Row] = [
     Row("haproxy-compress", WEBSOCKET),
     Row("haproxy-compress", SSE, lacks="no-websocket"),
     Row("haproxy-compress-all", LONG_POLL, "sse.one-behind", lacks="no-websocket"),
-    Row("squid", SSE, "websocket.blocked"),
+    Row("squid", SSE, "websocket.blocked", others=(FIREFOX,)),
     Row("tinyproxy", WEBSOCKET),
     Row("tinyproxy-443", SSE, "websocket.blocked"),
     Row("privoxy", WEBSOCKET),
     Row("privoxy", LONG_POLL, "sse.buffered", lacks="no-websocket"),
     Row("strip-upgrade", SSE, "websocket.blocked"),
-    Row("deny-ws", SSE, "websocket.blocked"),
+    Row("deny-ws", SSE, "websocket.blocked", others=(PHANTOMJS,)),
     Row("hang-ws", SSE, "websocket.swallowed", others=OTHERS),
     Row("rst-ws", SSE, "websocket.blocked"),
-    Row("101-then-silence", SSE, "websocket.silent"),
+    Row("101-then-silence", SSE, "websocket.silent", others=OTHERS),
     Row("101-then-cut", SSE, "websocket.blocked"),
-    Row("cut-after-300-ms", SSE, "websocket.lost websocket.flapping"),
-    Row("late-ws", WEBSOCKET),
+    Row("cut-after-300-ms", SSE, "websocket.lost websocket.flapping", others=(FIREFOX,)),
+    Row("late-ws", WEBSOCKET, others=(WEBKIT,)),
     Row("buffer", WEBSOCKET),
     Row("buffer", LONG_POLL, "sse.buffered", lacks="no-websocket"),
-    Row("buffer-sse", LONG_POLL, "sse.buffered", lacks="no-websocket"),
+    Row("buffer-sse", LONG_POLL, "sse.buffered", lacks="no-websocket", others=OTHERS),
     Row("one-behind", LONG_POLL, "sse.one-behind", lacks="no-websocket"),
     Row("delay-sse", LONG_POLL, "sse.delayed", lacks="no-websocket"),
     Row("drop-answers", WEBSOCKET),
     Row("drop-answers", SSE, lacks="no-websocket"),
-    Row("drop-answers", POLLS, besides=DROPS, lacks="polls-only"),
+    Row("drop-answers", POLLS, besides=DROPS, lacks="polls-only", others=(WEBKIT, PHANTOMJS)),
     Row("latency-400", WEBSOCKET),
     Row("latency-400", SSE, lacks="no-websocket"),
     Row("latency-800", WEBSOCKET),
@@ -168,18 +173,18 @@ ROWS: list[Row] = [
     Row("kill-idle", POLLS, lacks="polls-only"),
     Row("cut", SHORT_POLL, "websocket.lost websocket.flapping sse.lost sse.flapping", besides=CUTS),
     Row("freeze", f"{WEBSOCKET} {SSE}", "websocket.silent"),
-    Row("login-page", "", "captive-portal"),
-    Row("offline", "", "offline"),
-    Row("cut-once", WEBSOCKET, "websocket.lost"),
+    Row("login-page", "", "websocket.blocked sse.blocked long-poll.captive-portal short-poll.captive-portal"),
+    Row("offline", "", "websocket.blocked sse.blocked long-poll.blocked short-poll.offline", others=(FIREFOX,)),
+    Row("cut-once", WEBSOCKET, "websocket.lost", others=(PHANTOMJS,)),
     Row("cut-once", SSE, "sse.lost", lacks="no-websocket"),
-    Row("cut-once", LONG_POLL, "long-poll.lost", lacks="polls-only"),
-    Row("freeze-once", WEBSOCKET, "websocket.silent"),
+    Row("cut-once", LONG_POLL, besides=LOSSES, lacks="polls-only"),
+    Row("freeze-once", WEBSOCKET, "websocket.silent", others=(WEBKIT,)),
     Row("freeze-once", SSE, "sse.silent", lacks="no-websocket"),
-    Row("freeze-once", LONG_POLL, "long-poll.cut", lacks="polls-only"),
-    Row("cut-then-deny-ws", SSE, "websocket.lost websocket.blocked"),
-    Row("freeze-then-hang-ws", SSE, "websocket.silent websocket.swallowed"),
-    Row("restart", WEBSOCKET, "websocket.draining"),
-    Row("restart", SSE, "sse.draining", lacks="no-websocket"),
+    Row("freeze-once", LONG_POLL, besides=LOSSES, lacks="polls-only"),
+    Row("cut-then-deny-ws", SSE, "websocket.lost websocket.blocked", others=(FIREFOX,)),
+    Row("freeze-then-hang-ws", SSE, "websocket.silent websocket.swallowed", besides=STALE),
+    Row("restart", WEBSOCKET, "websocket.draining", besides="websocket.offline"),
+    Row("restart", SSE, "sse.draining", besides="sse.offline", lacks="no-websocket"),
     Row("no-websocket-offered", SSE, "websocket.disabled"),
     Row("polls-offered", LONG_POLL, "websocket.disabled sse.disabled"),
 ]

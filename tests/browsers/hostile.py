@@ -52,6 +52,7 @@ class Hostile:
 
     def __enter__(self) -> "Hostile":
         self._thread.start()
+        self._do(self._open())
         self._do(self._listen())
         return self
 
@@ -79,8 +80,11 @@ class Hostile:
             for link in list(self._links):
                 link.cut()
         elif self._server is None and self._fault.listens:
-            self._server = await asyncio.start_server(self._take, "127.0.0.1", self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
+            await self._open()
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._take, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _end(self) -> None:
         if self._server is not None:

@@ -6,7 +6,8 @@ var channel = arguments[1];
 var lacking = arguments[2];
 var options = arguments[3];
 var script = document.createElement('script');
-var matrix = window.matrix = {isReady: false, firstMs: 0, offsets: [], texts: [], acknowledged: [], refused: []};
+var matrix = window.matrix = {isReady: false, firstMs: 0, changes: [], offsets: [], texts: [], acknowledged: [], refused: []};
+var beganMs;
 var wire;
 
 function now() { return window.performance && performance.now ? performance.now() : +new Date(); }
@@ -22,14 +23,14 @@ matrix.look = function () {
     if (attempt.endedMs !== undefined || /unsupported|disabled/.test(attempt.verdict)) { ended.push(attempt.verdict); }
   }
   return {
-    isReady: matrix.isReady, firstMs: matrix.firstMs, transport: wire ? wire.transport : '', count: matrix.texts.length,
+    isReady: matrix.isReady, firstMs: matrix.firstMs, ageMs: now() - beganMs, transport: wire ? wire.transport : '', count: matrix.texts.length,
     acknowledged: matrix.acknowledged.length, verdicts: verdicts, ended: ended
   };
 };
 
 // What there is to say about the messages, once they are all there.
 matrix.tell = function () {
-  return {offsets: matrix.offsets, texts: matrix.texts, refused: matrix.refused, attempts: wire.attempts};
+  return {changes: matrix.changes, offsets: matrix.offsets, texts: matrix.texts, refused: matrix.refused, attempts: wire.attempts};
 };
 
 /** Publishes *count* messages, one every *everyMs*. */
@@ -56,8 +57,9 @@ matrix.publish = function (count, everyMs) {
 script.onload = function () { matrix.isReady = true; };
 
 matrix.begin = function () {
-  var beganMs = now();
+  beganMs = now();
   matrix.wire = wire = window.Anywire.connect(base, options);
+  wire.on('transport', function (name) { matrix.changes.push([now() - beganMs, name]); });
   wire.subscribe(channel, {history: 1}, function (event) {
     if (event.type !== 'message') { return; }
     matrix.firstMs = matrix.firstMs || now() - beganMs;

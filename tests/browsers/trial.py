@@ -77,6 +77,7 @@ class Trial:
                 self._settle()
                 if not self._cell.transport:
                     self._way.hostile.mode = self._network.afterwards
+                    self._until(lambda seen: seen["firstMs"] > 0, FIRST_S)
                 self._talk(other)
             self._close(other)
         self.result.took_s = time.monotonic() - since
