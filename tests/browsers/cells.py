@@ -70,6 +70,7 @@ class Cell:
 
 NETWORKS = {
     "direct": Network("no box at all"),
+    "pass": Network("a box that does nothing", "hostile", "pass"),
     "nginx": Network("nginx as in `deploy/nginx.conf`", "nginx", "correct"),
     "nginx-bare": Network("nginx with `proxy_pass` alone", "nginx", "bare"),
     "nginx-buffering": Network("nginx that ignores `X-Accel-Buffering`", "nginx", "buffering"),
@@ -126,6 +127,7 @@ ROWS: list[Row] = [
     Row("direct", WEBSOCKET, others=OTHERS),
     Row("direct", SSE, lacks="no-websocket"),
     Row("direct", LONG_POLL, lacks="polls-only"),
+    Row("pass", WEBSOCKET),
     Row("nginx", WEBSOCKET, others=(WEBKIT,)),
     Row("nginx", SSE, lacks="no-websocket", others=(PHANTOMJS,)),
     Row("nginx", LONG_POLL, lacks="polls-only"),

@@ -14,11 +14,15 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from tests.browsers.boxes import BOXES
 from tests.browsers.cells import NETWORKS, Cell
 from tests.browsers.engines import start
+from tests.browsers.talk import new_channel
 from tests.browsers.trial import Result, Trial
 from tests.running import Server
 
 RESULTS = Path(__file__).resolve().parents[2] / "build" / "browsers.json"
 SIDE_BY_SIDE = {"chromium": 4, "firefox": 1, "webkit": 1, "phantomjs": 1}
+
+FRESH = {"remember": False}
+"""Each start is a first one: nothing is known of the network."""
 
 
 class Worker(threading.Thread):
@@ -52,13 +56,13 @@ class Worker(threading.Thread):
                 if way.proxy:
                     own = start(self._browser, way.proxy)
                     try:
-                        trial = Trial(cell, own, way)
+                        trial = Trial(cell, own, way, new_channel(), FRESH)
                         return trial.run()
                     finally:
                         own.quit()
                 if self._driver is None:
                     self._driver = start(self._browser)
-                trial = Trial(cell, self._driver, way)
+                trial = Trial(cell, self._driver, way, new_channel(), FRESH)
                 return trial.run()
         except (pytest.skip.Exception, pytest.fail.Exception) as absent:
             return Result(absent=absent)

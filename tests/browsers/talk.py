@@ -10,6 +10,10 @@ from urllib.parse import quote
 from tests.running import API_KEY, Server
 
 
+def new_channel() -> str:
+    return f"chat:{secrets.token_hex(6)}"
+
+
 class Other:
     def __init__(self, server: Server, channel: str):
         self._channel = channel
@@ -20,7 +24,7 @@ class Other:
         body = json.dumps({"channel": self._channel, "id": secrets.token_hex(16), "data": {"text": text}})
         self._ask("POST", "/v1/publish", body)
 
-    def publish_each(self, count: int, every_s: float, before: Callable[[int], None]) -> None:
+    def publish_each(self, count: int, every_s: float, before: Callable[[int], None] = lambda number: None) -> None:
         """One after the other; *before* is called ahead of each, with its number."""
         for number in range(count):
             before(number)

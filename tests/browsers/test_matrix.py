@@ -2,17 +2,25 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
-from tests.browsers import matrix
-from tests.browsers.boxes import QUICK
-from tests.browsers.cells import CELLS, NETWORKS, Cell
-from tests.browsers.trial import MESSAGES, Result
+from tests.browsers import flapping, matrix
+from tests.browsers.boxes import BOXES, QUICK
+from tests.browsers.cells import CELLS, NETWORKS, SSE, WEBSOCKET, Cell
+from tests.browsers.engines import start
+from tests.browsers.flapping import Watch
+from tests.browsers.talk import Other, new_channel
+from tests.browsers.trial import FIRST_S, MESSAGES, Result, Trial
 from tests.running import Server
 
 FIRST_MS = 1000
 ROUND_TRIPS = 3
+SETTLED_MS = 3000
+HEALTHY_STARTS = 20
+LATER_MS = 600
+"""By then whatever is started beside a wire that is slow has been started."""
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +33,14 @@ def quick_server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def results(request: pytest.FixtureRequest, quick_server: Server) -> dict[str, Result]:
+def minute(request: pytest.FixtureRequest, quick_server: Server) -> Watch | None:
+    """It runs beside the cells where its test is asked for."""
+    names = {item.originalname for item in request.session.items if isinstance(item, pytest.Function)}
+    return Watch(quick_server) if test_a_wire_that_is_cut_again_and_again_is_left.__name__ in names else None
+
+
+@pytest.fixture(scope="module")
+def results(request: pytest.FixtureRequest, quick_server: Server, minute: Watch | None) -> dict[str, Result]:
     """Of the cells that this run asks for; of all, where all of them are seen together."""
     asked = [
         item.callspec.params["cell"]
@@ -64,3 +79,33 @@ def test_the_first_message_is_there_within_a_second_and_three_round_trips(result
         for ms in results[cell.id].first_ms
     )
     assert over_ms[math.ceil(0.95 * len(over_ms)) - 1] <= FIRST_MS, over_ms[-20:]
+
+
+def test_a_wire_that_is_cut_again_and_again_is_left(minute: Watch):
+    seen = minute.result()
+    assert 1 <= seen.websockets <= 4
+    assert seen.changes[-1][0] <= SETTLED_MS and seen.changes[-1][1] == SSE
+    assert seen.texts == seen.log_texts
+    for who in ("page", "other"):
+        assert [text for text in seen.texts if text.startswith(who)] == [f"{who} {number}" for number in range(flapping.MESSAGES)]
+    assert seen.acknowledged == flapping.MESSAGES
+
+
+def test_a_healthy_network_costs_one_websocket_and_no_request_beside_it(quick_server: Server):
+    """In 95 % of starts; with the options that a page has where it gives none."""
+    cell = Cell("pass", "chromium", "", (WEBSOCKET,), frozenset(), frozenset())
+    driver = start("chromium")
+    asked = []
+    try:
+        with BOXES["hostile"](quick_server, "pass") as way, closing(Other(quick_server, channel := new_channel())) as other:
+            other.publish("before")
+            for _ in range(HEALTHY_STARTS):
+                trial = Trial(cell, driver, way, channel)
+                trial.load()
+                way.hostile.requests.clear()
+                driver.execute_script("window.matrix.begin();")
+                trial.until(lambda seen: seen["firstMs"] > 0 and seen["ageMs"] > LATER_MS, FIRST_S)
+                asked.append([target.partition("?")[0] for _, target in way.hostile.requests])
+    finally:
+        driver.quit()
+    assert asked.count(["/v1/websocket"]) >= 0.95 * HEALTHY_STARTS, asked

@@ -1,6 +1,5 @@
 """One cell: so many starts of a page, each timed, and on the last one messages both ways, through what the network does to them."""
 
-import secrets
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -55,12 +54,13 @@ class Result:
 
 
 class Trial:
-    def __init__(self, cell: Cell, driver: WebDriver, way: Way):
+    def __init__(self, cell: Cell, driver: WebDriver, way: Way, channel: str, options: dict[str, object] | None = None):
         self._cell = cell
         self._driver = driver
         self._way = way
         self._network = NETWORKS[cell.network]
-        self._channel = f"chat:{secrets.token_hex(6)}"
+        self._channel = channel
+        self._options = options or {}
         self.result = Result()
 
     def run(self) -> Result:
@@ -70,45 +70,49 @@ class Trial:
             for _ in range(self._cell.starts):
                 self._start()
             if self._network.strike:
-                self._until(lambda seen: "ok" in endings(seen), SETTLED_S)
+                self.until(lambda seen: "ok" in endings(seen), SETTLED_S)
                 self._talk(other)
                 self._settle()
             else:
                 self._settle()
                 if not self._cell.transport:
                     self._way.hostile.mode = self._network.afterwards
-                    self._until(lambda seen: seen["firstMs"] > 0, FIRST_S)
+                    self.until(lambda seen: seen["firstMs"] > 0, FIRST_S)
                 self._talk(other)
             self._close(other)
         self.result.took_s = time.monotonic() - since
         return self.result
 
-    def _start(self) -> None:
-        """A page of a visitor whom the server has never seen, until the first message is there."""
+    def load(self) -> None:
+        """A page of a visitor whom the server has never seen, ready to begin."""
         box = self._way.hostile
         if self._network.loads_before:
             box.mode = "pass"
         self._driver.delete_all_cookies()
         self._driver.get(self._way.base + self._network.page)
         lacking = [NEEDS[name] for name in self._cell.lacking]
-        self._driver.execute_script(PAGE, self._way.base, self._channel, lacking, {"remember": False})
-        self._until(lambda seen: seen["isReady"], FIRST_S)
+        self._driver.execute_script(PAGE, self._way.base, self._channel, lacking, self._options)
+        self.until(lambda seen: seen["isReady"], FIRST_S)
         if self._network.loads_before:
             box.mode = self._network.setting
             box.cut_all()
+
+    def _start(self) -> None:
+        """Until the first message is there."""
+        self.load()
         self._driver.execute_script("window.matrix.begin();")
         if self._cell.transport:
-            seen = self._until(lambda seen: seen["firstMs"] > 0, FIRST_S)
+            seen = self.until(lambda seen: seen["firstMs"] > 0, FIRST_S)
             self.result.first_ms.append(seen["firstMs"])
             self.result.first_transports.append(seen["transport"])
 
-    def _look(self) -> dict:
+    def look(self) -> dict:
         return self._driver.execute_script("return window.matrix.look();")
 
-    def _until(self, is_so: Callable[[dict], bool], wait_s: float) -> dict:
+    def until(self, is_so: Callable[[dict], bool], wait_s: float) -> dict:
         """What is seen as soon as it is so, or when the time is over."""
         deadline = time.monotonic() + wait_s
-        while not is_so(seen := self._look()) and time.monotonic() < deadline:
+        while not is_so(seen := self.look()) and time.monotonic() < deadline:
             time.sleep(LOOK_S)
         return seen
 
@@ -116,18 +120,18 @@ class Trial:
         """Until it is where it should be, for the reasons that it should have, or the time is over."""
         transports = self._cell.transport or ("",)
         since = time.monotonic()
-        seen = self._until(lambda seen: seen["transport"] in transports and self._cell.verdicts <= set(seen["ended"]), SETTLED_S)
+        seen = self.until(lambda seen: seen["transport"] in transports and self._cell.verdicts <= set(seen["ended"]), SETTLED_S)
         self.result.settled_s = time.monotonic() - since
         self.result.transport = seen["transport"]
 
     def _talk(self, other: Other) -> None:
         self._driver.execute_script("window.matrix.publish(arguments[0], arguments[1]);", MESSAGES, EVERY_S * 1000)
         other.publish_each(MESSAGES, EVERY_S, self._strike)
-        self._until(lambda seen: seen["count"] > 2 * MESSAGES and seen["acknowledged"] >= MESSAGES, DELIVERED_S)
+        self.until(lambda seen: seen["count"] > 2 * MESSAGES and seen["acknowledged"] >= MESSAGES, DELIVERED_S)
 
     def _close(self, other: Other) -> None:
         """Takes down what the page has seen, and what the log has."""
-        seen = self._look()
+        seen = self.look()
         self.result.verdicts = sorted({word for word in seen["verdicts"] if (word.partition(".")[2] or word) not in NO_FAILURE})
         self.result.acknowledged = seen["acknowledged"]
         told = self._driver.execute_script("var told = window.matrix.tell(); window.matrix.wire.close(); return told;")
