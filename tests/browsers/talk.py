@@ -26,10 +26,11 @@ class Other:
 
     def publish_each(self, count: int, every_s: float, before: Callable[[int], None] = lambda number: None) -> None:
         """One after the other; *before* is called ahead of each, with its number."""
+        began_s = time.monotonic()
         for number in range(count):
             before(number)
             self.publish(f"other {number}")
-            time.sleep(every_s)
+            time.sleep(max(0, began_s + (number + 1) * every_s - time.monotonic()))
 
     def log(self) -> tuple[list[int], list[str]]:
         """The offsets and texts of all that the channel has."""

@@ -42,11 +42,8 @@ def minute(request: pytest.FixtureRequest, quick_server: Server) -> Watch | None
 @pytest.fixture(scope="module")
 def results(request: pytest.FixtureRequest, quick_server: Server, minute: Watch | None) -> dict[str, Result]:
     """Of the cells that this run asks for; of all, where all of them are seen together."""
-    asked = [
-        item.callspec.params["cell"]
-        for item in request.session.items
-        if "cell" in getattr(item, "callspec", item).__dict__.get("params", {})
-    ]
+    specs = [item.callspec for item in request.session.items if isinstance(item, pytest.Function) and hasattr(item, "callspec")]
+    asked = [spec.params["cell"] for spec in specs if "cell" in spec.params]
     seen = matrix.run(asked or CELLS, quick_server)
     matrix.keep(seen)
     return seen
@@ -84,7 +81,8 @@ def test_the_first_message_is_there_within_a_second_and_three_round_trips(result
 def test_a_wire_that_is_cut_again_and_again_is_left(minute: Watch):
     seen = minute.result()
     assert 1 <= seen.websockets <= 4
-    assert seen.changes[-1][0] <= SETTLED_MS and seen.changes[-1][1] == SSE
+    changes = [(ms, name) for ms, name in seen.changes if ms <= 1000 * flapping.MINUTE_S]  # later it is looked at again
+    assert changes[-1][0] <= SETTLED_MS and changes[-1][1] == SSE
     assert seen.texts == seen.log_texts
     for who in ("page", "other"):
         assert [text for text in seen.texts if text.startswith(who)] == [f"{who} {number}" for number in range(flapping.MESSAGES)]
