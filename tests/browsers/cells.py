@@ -11,8 +11,9 @@ TRANSPORTS = (WEBSOCKET, SSE, LONG_POLL, SHORT_POLL)
 LACKS = {"": (), "no-websocket": (WEBSOCKET,), "polls-only": (WEBSOCKET, SSE)}
 POLLS = f"{LONG_POLL} {SHORT_POLL}"
 FIREFOX, WEBKIT, PHANTOMJS = "firefox", "webkit", "phantomjs"
+EDBROWSE = "edbrowse"
 OTHERS = (FIREFOX, WEBKIT, PHANTOMJS)
-STARTS = {"chromium": 10, FIREFOX: 3, WEBKIT: 3, PHANTOMJS: 3}
+STARTS = {"chromium": 10, FIREFOX: 3, WEBKIT: 3, PHANTOMJS: 3, EDBROWSE: 3}
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Network:
     afterwards: str = "pass"
     """The box's mode from the strike on; where the network lets nothing through, that which comes later."""
     page: str = "/nowhere"
-    """HTML that holds no connection of its own."""
+    """HTML that holds no connection of its own; the other such page is /vote."""
 
 
 class Row(NamedTuple):
@@ -62,6 +63,10 @@ class Cell:
     @property
     def lacking(self) -> tuple[str, ...]:
         return LACKS[self.lacks]
+
+    @property
+    def page(self) -> str:
+        return "/vote" if self.browser == EDBROWSE else NETWORKS[self.network].page  # it asks for no HTML where there is an error
 
     @property
     def starts(self) -> int:
@@ -100,8 +105,8 @@ NETWORKS = {
     "latency-400": Network("400 ms each way", "hostile", "latency:0.4", round_trip_s=0.8, loads_before=True),
     "latency-800": Network("800 ms each way", "hostile", "latency:0.8", round_trip_s=1.6, loads_before=True),
     "kill-idle": Network("what is silent for 1 s is cut", "hostile", "kill-idle:1"),
-    "cut": Network("each connection is cut after 1 s", "hostile", "cut:1"),
-    "freeze": Network("on each connection nothing moves after 3 s", "hostile", "freeze:3"),
+    "cut": Network("each connection is cut after 1 s", "hostile", "cut:1", loads_before=True),
+    "freeze": Network("on each connection nothing moves after 3 s", "hostile", "freeze:3", loads_before=True),
     "login-page": Network("a login page for everything, until somebody logs in", "hostile", "login-page", loads_before=True),
     "offline": Network("nobody listens, for a while", "hostile", "refuse-all", loads_before=True),
     "cut-once": Network("everything is cut in mid-stream", "hostile", "pass", strike="cut"),
@@ -126,17 +131,17 @@ DROPS = " ".join(f"{name}.{word}" for name in (LONG_POLL, SHORT_POLL) for word i
 ROWS: list[Row] = [
     Row("direct", WEBSOCKET, others=OTHERS),
     Row("direct", SSE, lacks="no-websocket"),
-    Row("direct", LONG_POLL, lacks="polls-only"),
+    Row("direct", LONG_POLL, lacks="polls-only", others=(EDBROWSE,)),
     Row("pass", WEBSOCKET),
     Row("nginx", WEBSOCKET, others=(WEBKIT,)),
     Row("nginx", SSE, lacks="no-websocket", others=(PHANTOMJS,)),
-    Row("nginx", LONG_POLL, lacks="polls-only"),
+    Row("nginx", LONG_POLL, lacks="polls-only", others=(EDBROWSE,)),
     Row("nginx-bare", SSE, "websocket.blocked"),
-    Row("nginx-bare", LONG_POLL, lacks="polls-only"),
+    Row("nginx-bare", LONG_POLL, lacks="polls-only", others=(EDBROWSE,)),
     Row("nginx-buffering", LONG_POLL, "websocket.blocked sse.buffered"),
     Row("nginx-hasty", WEBSOCKET, "websocket.lost websocket.cut"),
     Row("nginx-hasty", SSE, "sse.lost sse.cut", lacks="no-websocket"),
-    Row("nginx-hasty", POLLS, lacks="polls-only"),
+    Row("nginx-hasty", POLLS, besides=LOSSES, lacks="polls-only"),
     Row("nginx-tls", WEBSOCKET),
     Row("nginx-tls", SSE, lacks="no-websocket"),
     Row("nginx-tls", LONG_POLL, lacks="polls-only"),
@@ -160,28 +165,29 @@ ROWS: list[Row] = [
     Row("late-ws", WEBSOCKET, others=(WEBKIT,)),
     Row("buffer", WEBSOCKET),
     Row("buffer", LONG_POLL, "sse.buffered", lacks="no-websocket"),
+    Row("buffer", LONG_POLL, lacks="polls-only", others=(EDBROWSE,)),
     Row("buffer-sse", LONG_POLL, "sse.buffered", lacks="no-websocket", others=OTHERS),
     Row("one-behind", LONG_POLL, "sse.one-behind", lacks="no-websocket"),
     Row("delay-sse", LONG_POLL, "sse.delayed", lacks="no-websocket"),
     Row("drop-answers", WEBSOCKET),
     Row("drop-answers", SSE, lacks="no-websocket"),
-    Row("drop-answers", POLLS, besides=DROPS, lacks="polls-only", others=(WEBKIT, PHANTOMJS)),
+    Row("drop-answers", POLLS, besides=DROPS, lacks="polls-only", others=(WEBKIT, PHANTOMJS, EDBROWSE)),
     Row("latency-400", WEBSOCKET),
     Row("latency-400", SSE, lacks="no-websocket"),
     Row("latency-800", WEBSOCKET),
-    Row("latency-800", LONG_POLL, lacks="polls-only"),
+    Row("latency-800", LONG_POLL, lacks="polls-only", others=(EDBROWSE,)),
     Row("kill-idle", WEBSOCKET, "websocket.lost websocket.cut"),
     Row("kill-idle", SSE, "sse.lost sse.cut", lacks="no-websocket"),
-    Row("kill-idle", POLLS, lacks="polls-only"),
+    Row("kill-idle", POLLS, besides=LOSSES, lacks="polls-only", others=(EDBROWSE,)),
     Row("cut", SHORT_POLL, "websocket.lost websocket.flapping sse.lost sse.flapping", besides=CUTS),
     Row("freeze", f"{WEBSOCKET} {SSE}", "websocket.silent"),
     Row("login-page", "", "websocket.blocked sse.blocked long-poll.captive-portal short-poll.captive-portal"),
     Row("offline", "", "websocket.blocked sse.blocked long-poll.blocked short-poll.offline", others=(FIREFOX,)),
     Row("cut-once", WEBSOCKET, "websocket.lost", others=(PHANTOMJS,)),
     Row("cut-once", SSE, "sse.lost", lacks="no-websocket"),
-    Row("cut-once", LONG_POLL, besides=LOSSES, lacks="polls-only"),
+    Row("cut-once", LONG_POLL, besides=LOSSES, lacks="polls-only", others=(EDBROWSE,)),
     Row("freeze-once", WEBSOCKET, "websocket.silent", others=(WEBKIT,)),
-    Row("freeze-once", SSE, "sse.silent", lacks="no-websocket"),
+    Row("freeze-once", SSE, "sse.silent", besides=STALE, lacks="no-websocket"),
     Row("freeze-once", LONG_POLL, besides=LOSSES, lacks="polls-only"),
     Row("cut-then-deny-ws", SSE, "websocket.lost websocket.blocked", others=(FIREFOX,)),
     Row("freeze-then-hang-ws", SSE, "websocket.silent websocket.swallowed", besides=STALE),

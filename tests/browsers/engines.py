@@ -15,8 +15,9 @@ from selenium.webdriver.firefox.service import Service as FirefoxService
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.wpewebkit.service import Service as WebKitService
 
+from tests.browsers.edbrowse import EdBrowse
 from tests.browsers.jsonwire import PHANTOM, JsonWire, Nothing
-from tests.browsers.processes import free_port, until_listening
+from tests.browsers.processes import free_port, program, until_listening
 from tests.pages.browser import start_chromium
 from tests.required import missing
 
@@ -105,12 +106,12 @@ def start_phantomjs(proxy: str = "") -> PhantomJs:
     return PhantomJs(binary, proxy)
 
 
-def start(browser: str, proxy: str = "") -> WebDriver:
+def start(browser: str, proxy: str = "") -> WebDriver | EdBrowse:
     """Any of them, *proxy* (HOST:PORT) being its way to every server; whatever certificate a server has will do."""
     if browser == "chromium":
         through = [f"--proxy-server={proxy}", "--proxy-bypass-list=<-loopback>"] if proxy else []
         return start_chromium("--ignore-certificate-errors", *through)
-    if browser == "webkit":
+    if browser in ("webkit", "edbrowse"):
         assert not proxy
-        return start_webkit()
+        return start_webkit() if browser == "webkit" else EdBrowse(program("edbrowse"))
     return {"firefox": start_firefox, "phantomjs": start_phantomjs}[browser](proxy)

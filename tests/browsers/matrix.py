@@ -4,14 +4,16 @@ import json
 import threading
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.remote.webdriver import WebDriver
+from urllib3.exceptions import HTTPError
 
-from tests.browsers.boxes import BOXES
+from tests.browsers.boxes import BOXES, Way
 from tests.browsers.cells import NETWORKS, Cell
 from tests.browsers.engines import start
 from tests.browsers.talk import new_channel
@@ -19,7 +21,7 @@ from tests.browsers.trial import Result, Trial
 from tests.running import Server
 
 RESULTS = Path(__file__).resolve().parents[2] / "build" / "browsers.json"
-SIDE_BY_SIDE = {"chromium": 4, "firefox": 1, "webkit": 1, "phantomjs": 1}
+SIDE_BY_SIDE = {"chromium": 4, "firefox": 1, "webkit": 1, "phantomjs": 1, "edbrowse": 1}
 
 FRESH = {"remember": False}
 """Each start is a first one: nothing is known of the network."""
@@ -45,31 +47,51 @@ class Worker(threading.Thread):
                     return
                 self._results[cell.id] = self._result(cell)
         finally:
-            if self._driver is not None:
-                self._driver.quit()
+            self._end()
 
     def _result(self, cell: Cell) -> Result:
         network = NETWORKS[cell.network]
-        trial = None
         try:
             with BOXES[network.box](self._server, network.setting) as way:
-                if way.proxy:
-                    own = start(self._browser, way.proxy)
-                    try:
-                        trial = Trial(cell, own, way, new_channel(), FRESH)
-                        return trial.run()
-                    finally:
-                        own.quit()
-                if self._driver is None:
-                    self._driver = start(self._browser)
-                trial = Trial(cell, self._driver, way, new_channel(), FRESH)
-                return trial.run()
+                if not way.proxy:
+                    return self._tried(cell, self._fresh(), way)
+                own = start(self._browser, way.proxy)
+                try:
+                    return self._tried(cell, own, way)
+                finally:
+                    own.quit()
         except (pytest.skip.Exception, pytest.fail.Exception) as absent:
             return Result(absent=absent)
-        except (WebDriverException, OSError, AssertionError, KeyError, TypeError) as error:
-            result = trial.result if trial else Result()
-            result.error = f"{type(error).__name__}: {error}"
-            return result
+        except (OSError, AssertionError) as error:
+            return Result(error=f"{type(error).__name__}: {error}")
+
+    def _tried(self, cell: Cell, driver: WebDriver, way: Way) -> Result:
+        trial = Trial(cell, driver, way, new_channel(), FRESH)
+        try:
+            return trial.run()
+        except (WebDriverException, HTTPError, OSError, AssertionError) as error:
+            self._end()  # the next cell gets a browser that answers
+            trial.result.error = f"{type(error).__name__}: {error}"
+            return trial.result
+
+    def _fresh(self) -> WebDriver:
+        """The browser with a tab of its own: Chromium holds WebSockets back, by up to 5 s, where many failed in a process before."""
+        if self._driver is None:
+            self._driver = start(self._browser)
+        elif self._browser == "chromium":
+            old = self._driver.current_window_handle
+            self._driver.switch_to.new_window("tab")
+            new = self._driver.current_window_handle
+            self._driver.switch_to.window(old)
+            self._driver.close()
+            self._driver.switch_to.window(new)
+        return self._driver
+
+    def _end(self) -> None:
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            with suppress(WebDriverException, HTTPError, OSError):
+                driver.quit()
 
 
 def run(cells: Iterable[Cell], server: Server) -> dict[str, Result]:
