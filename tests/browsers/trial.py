@@ -1,7 +1,8 @@
 """One cell: so many starts of a page, each timed, and on the last one messages both ways, through what the network does to them."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,12 @@ NO_FAILURE = ("ok", "usable", "slower", "superseded", "closed", "")
 def endings(seen: dict) -> list[str]:
     """The verdicts without the transports' names."""
     return [word.partition(".")[2] or word for word in seen["verdicts"]]
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The least of *values* that so large a share of them doesn't exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 @dataclass
