@@ -26,8 +26,6 @@ HAPROXY_RULES = {
     "deny-upgrade": "http-request deny if { req.hdr(Upgrade) -m found }",
     "delete-upgrade": "http-request del-header Upgrade",
     "compress": "compression algo gzip\n    compression type text/event-stream",
-    # It leaves alone what says no-transform, as our streams do: so this one doesn't let that be seen.
-    "compress-all": "http-response del-header Cache-Control\n    compression algo gzip\n    compression type text/event-stream",
 }
 NGINX_RULES = {"bare": "", "buffering": "proxy_ignore_headers X-Accel-Buffering;"}
 TINYPROXY_RULES = {"default": "", "tls-ports": "ConnectPort 443"}

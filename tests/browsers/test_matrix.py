@@ -59,6 +59,7 @@ def test_a_cell_ends_on_the_right_transport_and_loses_nothing(results: dict[str,
     assert cell.verdicts <= set(result.verdicts) <= cell.verdicts | cell.besides, result.attempts
     assert len(result.first_ms) == (cell.starts if cell.transport else 0)
     assert all(0 < ms < math.inf for ms in result.first_ms)
+    assert result.offsets, result
     first = result.offsets[0] - result.log_offsets[0]  # both have the same from there on
     assert result.offsets == result.log_offsets[first:] == list(range(result.offsets[0], result.offsets[0] + len(result.offsets)))
     assert result.texts == result.log_texts[first:]
