@@ -122,7 +122,7 @@ NETWORKS = {
 
 CUTS = "websocket.cut sse.cut long-poll.cut long-poll.lost long-poll.flapping"
 """A silence before a cut may be taken for its reason, and a new connection may do where an old one was cut."""
-LOSSES = "long-poll.lost long-poll.cut"
+LOSSES = "long-poll.lost long-poll.cut long-poll.swallowed"
 """A browser may ask again by itself, and then the page doesn't hear of it."""
 STALE = "sse.buffered sse.swallowed long-poll.swallowed short-poll.swallowed"
 """A browser takes a connection of its pool that is frozen, too."""
@@ -178,7 +178,7 @@ ROWS: list[Row] = [
     Row("kill-idle", WEBSOCKET, "websocket.lost websocket.cut"),
     Row("kill-idle", SSE, "sse.lost sse.cut", lacks="no-websocket"),
     Row("kill-idle", POLLS, besides=LOSSES, lacks="polls-only", others=(EDBROWSE,)),
-    Row("kill-idle-soon", SHORT_POLL, "long-poll.cut", lacks="polls-only"),
+    Row("kill-idle-soon", SHORT_POLL, "long-poll.cut long-poll.flapping", lacks="polls-only"),
     Row("cut", SHORT_POLL, "websocket.lost websocket.flapping sse.lost sse.flapping", besides=CUTS),
     Row("freeze", f"{WEBSOCKET} {SSE}", "websocket.silent"),
     Row("login-page", "", "websocket.blocked sse.blocked long-poll.captive-portal short-poll.captive-portal"),
