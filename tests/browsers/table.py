@@ -14,6 +14,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "browsers.md"
 BEGIN = "<!-- made by python -m tests.browsers.table -->"
 END = "<!-- end -->"
 HEAD = "| network | browser | without | transport | why no better one | first message, ms: median | 95th percentile |"
+NOWHERE = "none, until it is over"
 LACKS = {"": "", "no-websocket": "WebSocket", "polls-only": "WebSocket, EventSource"}
 
 
@@ -21,7 +22,7 @@ def line(cell: Cell, seen: dict[str, Any]) -> str:
     lacking = {f"{name}.unsupported" for name in cell.lacking}
     reasons = ", ".join(f"`{word}`" for word in seen["verdicts"] if word not in lacking)
     first = [f"{percentile(seen['first_ms'], share):.0f}" for share in (0.5, 0.95)] if seen["first_ms"] else ["", ""]
-    transport = seen["transport"] or "none, until it is over"
+    transport = seen["transport"] or NOWHERE
     cells = [NETWORKS[cell.network].title, cell.browser, LACKS[cell.lacks], transport, reasons, *first]
     return f"| {' | '.join(cells)} |".replace("  ", " ")
 
