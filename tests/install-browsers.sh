@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs the browsers that the tests drive, from Debian's packages, where apt-get and root are at hand.
+# Installs the browsers that the tests drive, and the proxies that these are led through, from Debian's packages, where
+# apt-get and root are at hand.
 # Elsewhere it says so and leaves it to what Selenium finds; ANYWIRE_TEST_REQUIRE decides what must be there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(chromium-headless-shell chromium chromium-driver firefox-esr wpewebkit-driver libwpewebkit-1.1-0
-          edbrowse nginx-light curl fonts-wqy-microhei fonts-dejavu-core)
+          nginx-light haproxy squid tinyproxy privoxy openssl edbrowse curl fonts-wqy-microhei fonts-dejavu-core)
 
 missing=()
 if command -v dpkg-query >/dev/null; then
@@ -12,6 +13,13 @@ if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
   done
   if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    # The tests start proxies of their own: none is to become a service of this machine.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      trap 'rm -f "$policy"' EXIT
+      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      chmod 755 "$policy"
+    fi
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   elif [ ${#missing[@]} -gt 0 ]; then

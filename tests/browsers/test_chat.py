@@ -96,16 +96,6 @@ def test_what_the_browser_lacks_is_passed_over(visitor, other, without, lacking,
     assert visitor.errors() == []
 
 
-def test_where_held_requests_are_cut_too_it_asks_again_and_again(browser, other, server, without):
-    without(WITHOUT["sse"])
-    with Hostile(server.port, "idle-0.5") as network:
-        visitor = Visitor(browser, network.url)
-        visitor.open_room("cut")
-        other.open_room("cut")
-        until_transport(visitor, "short-poll", wait_s=20)
-        talk(visitor, other, "and back")
-
-
 def test_two_tabs_on_long_poll_see_each_other_at_once(visitor):
     visitor.open_room("tabs", "?transport=long-poll")
     first = visitor.driver.current_window_handle
@@ -136,7 +126,7 @@ def test_two_tabs_on_long_poll_see_each_other_at_once(visitor):
         visitor.driver.switch_to.window(first)
 
 
-@pytest.mark.parametrize("mode", ["hang-ws", "silence-ws", "deny-ws"])
+@pytest.mark.parametrize("mode", ["hang-ws", "101-then-silence", "deny-ws"])
 def test_a_network_that_swallows_websockets_costs_no_second_and_no_second_identity(browser, other, server, mode):
     with Hostile(server.port, mode) as network:
         visitor = Visitor(browser, network.url)

@@ -28,11 +28,11 @@ ARGUMENTS = (
 WAIT_S = 10
 
 
-def start_chromium() -> Chrome:
-    """Debian's headless shell with its driver; elsewhere what Selenium finds or fetches."""
+def start_chromium(*more: str) -> Chrome:
+    """Debian's headless shell with its driver; elsewhere what Selenium finds or fetches. *more* arguments are its own."""
     options = ChromeOptions()
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for argument in ARGUMENTS:
+    for argument in (*ARGUMENTS, *more):
         options.add_argument(argument)
     service = None
     if HEADLESS_SHELL.exists() and Path(CHROMEDRIVER).exists():
