@@ -13,7 +13,7 @@ _PRIVATE = """
 PREFERENCE ageMs allowAgain answered arm backOffMs boot canRequest choice closeAll dataBlock demote denied died disarm dueMs emit
 emitter errorOf eventStream failures flush forced forget frames hasState heartbeatMs hide holdS inUse isAlive isAnswered isArmed
 isAside isConnected isFetch isFinal isForeign isHello isHidden isLive isLong isNetwork isOverdue isProven isProvenAtOnce isRefused
-isRetry isServed isStream isStruck isTimeout isTransient judge listeners mayRetry mute negotiator noteCut nudge onQuiet outbox
+isRetry isStream isStruck isTimeout isTransient judge listeners mayRetry mute negotiator noteCut nudge onQuiet outbox
 outs overdue pageRttMs parsePosition path pauseMs prepare promised proofMs publisher quietMs rank reasonOf recall receive recheck
 remembered renewToken restart retryMs rttMs save scriptFolder sentMs serial setCookie settle sinceMs soonest spared strikes subscriptions
 suspect timeoutMs timers tries waitS wasUsed

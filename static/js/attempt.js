@@ -10,12 +10,12 @@
 
   var PATIENCE_MS = 10000; // for a wire that others stand in for meanwhile
   var PROOF_MS = 1000;
-  var LATE_MS = 1000; // an event stream that takes longer, on top of the way there and back, is held back on purpose
+  var LATE_MS = 1000; // an event stream that takes longer, on top of twice what another wire took, is held back
   var SILENT_BEATS = 1.5;
 
   /**
    * hooks: hello(a, event, isFirst), proven(a), overdue(a), event(a, event) → whether it was news, mute(a, why),
-   * ended(a, reason), isServed() → whether another wire is in use. The caller sees a.name, a.rank, a.isHello, a.isProven,
+   * ended(a, reason), inUse() → the attempt whose wire is in use, if any. The caller sees a.name, a.rank, a.isHello, a.isProven,
    * a.isOverdue, a.record.
    */
   anywire.attempt = function (env, server, name, rank, hooks) {
@@ -132,7 +132,8 @@
       if (ev.type === 'hello') {
         hello(ev);
       } else if (ev.type === 'ping') {
-        proven();
+        // A late one comes with the next event, which is itself held back now.
+        if (name !== 'sse' || !a.isOverdue || wasProven) { proven(); }
       } else if (ev.type === 'goaway') {
         end({why: 'draining', isAlive: true, retryMs: ev.retry, isFinal: ev.reconnect === false, error: {code: 'goaway'}});
       } else {
@@ -144,12 +145,12 @@
     function hello(ev) {
       var isFirst = !a.isHello;
       var tookMs = server.sinceMs() - record.startedMs;
-      if (isFirst && name === 'sse' && tookMs > LATE_MS + 4 * server.rttMs) {
+      var inUse = hooks.inUse();
+      // Held back, where another wire was quicker, and would be with each event.
+      if (isFirst && name === 'sse' && inUse && tookMs > LATE_MS + 2 * (inUse.record.helloMs - inUse.record.startedMs)) {
         record.delayMs = tookMs;
-        if (hooks.isServed()) { // by a wire that was quicker, and will be with each event
-          end({why: 'delayed'});
-          return;
-        }
+        end({why: 'delayed'});
+        return;
       }
       a.isHello = true;
       beatMs = ev.heartbeat || 15000;

@@ -33,7 +33,7 @@
 
     function open(name) {
       var a = anywire.attempt(env, server, name, anywire.indexOf(hooks.names(), name), {
-        hello: onHello, proven: onProven, overdue: onOverdue, event: onEvent, mute: onMute, ended: onEnded, isServed: current
+        hello: onHello, proven: onProven, overdue: onOverdue, event: onEvent, mute: onMute, ended: onEnded, inUse: current
       });
       recheck.tried(name);
       choice.add(a);
