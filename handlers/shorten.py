@@ -11,12 +11,12 @@ except ImportError:  # there is no wheel for this system: the library works the 
 
 _PRIVATE = """
 PREFERENCE ageMs allowAgain answered arm backOffMs boot canRequest choice closeAll dataBlock demote denied died disarm dueMs emit
-emitter errorOf eventStream failures flush forced forget frames hasState heartbeatMs hide holdS inUse isAlive isAnswered isArmed
+emitter errorOf eventStream failures filter flush forced forget frames hasState heartbeatMs hide holdS inUse isAlive isArmed
 isAside isConnected isFetch isFinal isForeign isHello isHidden isLive isLong isNetwork isOverdue isProven isProvenAtOnce isRefused
-isRetry isStream isStruck isTimeout isTransient judge listeners mayRetry mute negotiator noteCut nudge onQuiet outbox
+isRetry isStream isStruck isTimeout isTransient judge keys listeners mayRetry mute namesOf negotiator noteCut nudge onQuiet outbox
 outs overdue pageRttMs parsePosition path pauseMs prepare promised proofMs publisher quietMs rank reasonOf recall receive recheck
-remembered renewToken restart retryMs rttMs save scriptFolder sentMs serial setCookie settle sinceMs soonest spared strikes subscriptions
-suspect timeoutMs timers tries waitS wasUsed
+remembered renewToken restart retryMs rttMs save say scriptFolder scripts seen sentMs serial setCookie settle sinceMs soon soonest
+spared start strikes subscriptions suspect sync timeoutMs timers tries waitS wasUsed
 """
 PRIVATE = frozenset(_PRIVATE.split())
 """Properties that neither a page, nor the server, nor the browser knows."""

@@ -99,7 +99,7 @@
     function why() {
       var isOpen = a.isHello || record.phases.open;
       if (name !== 'sse' || wasProven) { return isOpen ? 'silent' : 'swallowed'; }
-      return a.isHello ? 'one-behind' : isOpen || server.isAnswered ? 'buffered' : 'swallowed';
+      return a.isHello ? 'one-behind' : isOpen || hooks.inUse() ? 'buffered' : 'swallowed';
     }
 
     function expect(ms) { timers.arm('life', function () { end({why: why()}); }, ms); }
@@ -133,7 +133,7 @@
         hello(ev);
       } else if (ev.type === 'ping') {
         // A late one comes with the next event, which is itself held back now.
-        if (name !== 'sse' || !a.isOverdue || wasProven) { proven(); }
+        if (name !== 'sse' || !a.isOverdue) { proven(); }
       } else if (ev.type === 'goaway') {
         end({why: 'draining', isAlive: true, retryMs: ev.retry, isFinal: ev.reconnect === false, error: {code: 'goaway'}});
       } else {

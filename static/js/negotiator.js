@@ -216,7 +216,7 @@
         next();
       } else if ((reason.isHidden || reason.isNetwork) && !choice.live.length) {
         server.ask(function (answer) { if (!isStopped && !choice.inUse) { answered(a, answer); } });
-      } else {
+      } else if (!isAlone || !choice.live.length || reason.why === 'forbidden') { // else the one that goes alone decides
         answered(a, reason);
       }
     }

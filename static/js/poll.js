@@ -3,7 +3,8 @@
 (function (anywire) {
   'use strict';
 
-  var IDLE_MS = 1000; // an answer that brought nothing new although it was not empty must not make a busy loop
+  var IDLE_MS = 100; // an answer that brought nothing new although it was not empty must not make a busy loop; but it
+                     // does so, too, where another wire was quicker, and that one may die at any moment
   var PATIENCE_MS = 5000; // for the answer, beyond the time that it is held
 
   /**

@@ -50,10 +50,7 @@
       options.token = options.contentType && token;
       options.isForeign = isForeign;
       options.timeoutMs = options.timeoutMs || REQUEST_MS;
-      return anywire.request(env, options, function (result) {
-        server.isAnswered = server.isAnswered || result.body;
-        done(result);
-      });
+      return anywire.request(env, options, done);
     }
 
     server.poll = function (path, pairs, timeoutMs, done) {

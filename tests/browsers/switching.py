@@ -164,7 +164,7 @@ def switch(server: Server, driver: WebDriver, changes: int) -> Outcome:
         own = {"/box/page": PAGE, "/box/frames": FRAMES}
         boxes = [stack.enter_context(SwitchingBox(server.port, own)) for _ in channels]
         sources = [
-            f"{box.url}/box/page?channel={channel}&changes={changes // PAGES if number < PAGES else 0}"
+            f"{box.url}/box/page?channel={channel}&changes={(changes + number) // PAGES if number < PAGES else 0}"
             f"&seed={seed + number}&every={1000 * PAGES // RATE}"
             for number, (box, channel) in enumerate(zip(boxes, channels, strict=True))
         ]

@@ -2,7 +2,7 @@
 
 from tests.browsers.switching import POLL_MS, switch
 
-CHANGES = 201  # the full form is `python -m tests.browsers.switching --changes 1000`
+CHANGES = 200  # the full form is `python -m tests.browsers.switching --changes 1000`
 PAUSE_MS = 150
 
 

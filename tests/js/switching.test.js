@@ -6,7 +6,7 @@ const assert = require('node:assert');
 const { page, seeded } = require('./page.js');
 
 const TRANSPORTS = ['websocket', 'sse', 'long-poll', 'short-poll'];
-const CHANGES = 250;
+const CHANGES = 300;
 const EVERY_MS = 5; // a message each way
 const POLL_MS = 100;
 
@@ -60,10 +60,17 @@ function pauseMs(change, gaps) {
   return Math.max(0, ...around.map(([from, to]) => to - from)) - normalMs;
 }
 
-test(CHANGES + ' changes: all there, once and in order, and 99 of 100 pauses are shorter than 150 ms', () => {
-  const random = seeded(11);
-  const p = page({ seed: 11, history: { after: 'e0001-0' } });
-  p.net.pollMs = POLL_MS;
+// Each way; of a fall the page feels up to seven round trips.
+for (const { delayMs, jitterMs, mostMs } of [{ delayMs: 5, jitterMs: 0, mostMs: 150 }, { delayMs: 15, jitterMs: 60, mostMs: 750 }]) {
+  test(CHANGES + ' changes: all there, once and in order, and no pause is longer than ' + mostMs + ' ms', () => {
+    change(delayMs, jitterMs, mostMs);
+  });
+}
+
+function change(delayMs, jitterMs, mostMs) {
+  const random = seeded(2);
+  const p = page({ seed: 2, history: { after: 'e0001-0' } });
+  Object.assign(p.net, { pollMs: POLL_MS, delayMs, jitterMs });
   const { changes, gaps, said } = live(random, p);
   const all = p.net.log.of('chat:lobby').messages.map((message) => message.data);
   assert.deepStrictEqual(p.got, all);
@@ -73,5 +80,5 @@ test(CHANGES + ' changes: all there, once and in order, and 99 of 100 pauses are
   assert.deepStrictEqual(p.log.filter(([, name]) => name === 'gap' || name === 'error'), []);
   assert.strictEqual(new Set(changes.map(({ from, to }) => from + '>' + to)).size, 12);
   const pauses = changes.map((change) => pauseMs(change, gaps)).sort((a, b) => a - b);
-  assert.ok(pauses[Math.floor(CHANGES * 0.99)] < 150, 'p99 ' + pauses[Math.floor(CHANGES * 0.99)]);
-});
+  assert.ok(pauses[CHANGES - 1] < mostMs, 'the longest: ' + pauses.slice(-5));
+}
