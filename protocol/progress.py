@@ -214,6 +214,7 @@ class Pace:
         self._begun_ms = now_ms if rate is None else now_ms - 1000 * SMOOTH_S
 
     def observe(self, done: Count, now_ms: int) -> None:
+        """At *now_ms* so much was done."""
         passed_s = (now_ms - self._since_ms) / 1000
         if done < self._done:
             self.__init__(done, now_ms)  # type: ignore[misc]
