@@ -11,10 +11,10 @@ except ImportError:  # there is no wheel for this system: the library works the 
 
 _PRIVATE = """
 PREFERENCE ageMs allowAgain answered arm backOffMs boot canRequest choice closeAll dataBlock demote denied died disarm dueMs emit
-emitter errorOf eventStream failures filter flush forced forget frames hasState heartbeatMs hide holdS inUse isAlive isArmed
+emitter errorOf eventStream failures filter flush forced forget frames hasState heartbeatMs heed hide holdS inUse isAlive isArmed
 isAside isConnected isFetch isFinal isForeign isHello isHidden isLive isLong isNetwork isOverdue isProven isProvenAtOnce isRefused
 isRetry isStream isStruck isTimeout isTransient judge keys listeners mayRetry mute namesOf negotiator noteCut nudge onQuiet outbox
-outs overdue pageRttMs parsePosition path pauseMs prepare promised proofMs publisher quietMs rank reasonOf recall receive recheck
+outs overdue pageRttMs parsePosition patienceMs path pauseMs prepare promised proofMs publisher quietMs rank reasonOf recall receive recheck
 remembered renewToken restart retryMs rttMs save say scriptFolder scripts seen sentMs serial setCookie settle sinceMs soon soonest
 spared start strikes subscriptions suspect sync timeoutMs timers tries waitS wasUsed
 """
@@ -33,7 +33,9 @@ def shortened(source: str) -> str:
     if minify is None:
         return short
     minify.config({"js-version": 5})
-    return str(minify.string("text/javascript", short))
+    for _ in range(2):  # the second time it finds what the first has made possible
+        short = str(minify.string("text/javascript", short))
+    return short
 
 
 def _renamed(source: str) -> str:

@@ -26,8 +26,7 @@
     var names = [];
     var isPreparing = false;
     var isReady = false;
-    var isAway = false; // in the back-forward cache
-    var isClosed = false;
+    var isAway = false; // in the back-forward cache, or closed
     var wire = {transport: '', state: 'connecting', user: server.offer.user || null, attempts: []};
     var report = anywire.report(env, server, options.report !== false, wire, function () { return network; });
     var negotiator;
@@ -157,7 +156,7 @@
       frames: function () { return negotiator.current() && negotiator.current().frames(); },
       // Before the first wire is there a message waits for it; a page that follows nothing, or can't, has no wire to wait for.
       canRequest: function () {
-        return isReady && !isAway && !isClosed && (negotiator.current() || !subscriptions.list().length || !names.length);
+        return isReady && !isAway && (negotiator.current() || !subscriptions.list().length || !names.length);
       },
       onQuiet: negotiator.suspect
     });
@@ -182,7 +181,7 @@
     }
 
     function sync() {
-      if (!isReady || isAway || isClosed) { return; }
+      if (!isReady || isAway) { return; }
       if (subscriptions.list().length && names.length) {
         negotiator.start();
         negotiator.sync();
@@ -274,7 +273,7 @@
 
     /** Ends it. What is unacknowledged stays in the session's storage, and the next connect() sends it. */
     wire.close = function () {
-      isClosed = true;
+      isAway = true;
       unlisten();
       negotiator.stop('closed');
       publisher.close();

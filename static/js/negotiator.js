@@ -7,9 +7,8 @@
   var STAGGER_MS = 250; // above a healthy handshake, below what a person takes for slow
   var LONGEST_STAGGER_MS = 1000;
   var RETRY_JITTER_MS = 50; // many clients lose their wires at one moment; a page feels it as a pause
-  var PATIENCE_MS = 1000; // where the server asks for patience and names no time
   var BURST_MS = 50; // what came for a frozen page comes all at once when it wakes, and is no sign of life
-  var FLAPPING = 3; // failures that the only transport counts for when it breaks again and again
+  var FLAPS = 3; // wires that broke again and again, one after the other: from then on there is a pause between them
   var MANY = 10; // failures: the back-off is at its cap
 
   /**
@@ -24,10 +23,11 @@
     var worked = '';
     var failures = 0;
     var isAlone = false;
-    var isPatient = false; // the wait under way is the server's wish
     var isStopped = true;
 
     function current() { return choice.inUse; }
+
+    function others() { return anywire.without(hooks.names(), choice.inUse.name); }
 
     // --- starting wires
 
@@ -50,12 +50,14 @@
     function next() {
       var name;
       for (name = queue.shift(); name && choice.of(name).length;) { name = queue.shift(); }
-      timers.disarm('stagger');
       if (name) { open(name); }
-      if (queue.length) {
-        timers.arm('stagger', function () { if (!choice.inUse || choice.inUse.isOverdue) { next(); } },
-          Math.min(LONGEST_STAGGER_MS, Math.max(STAGGER_MS, 2.5 * server.rttMs)));
-      }
+      stagger();
+    }
+
+    // The next one in line joins in if nothing serves by then.
+    function stagger() {
+      function join() { if (queue.length && recheck.patienceMs() < 0 && (!choice.inUse || choice.inUse.isOverdue)) { next(); } }
+      timers.arm('stagger', join, Math.min(LONGEST_STAGGER_MS, Math.max(STAGGER_MS, 2.5 * server.rttMs)));
     }
 
     function begin() {
@@ -71,24 +73,22 @@
       timers.arm('alone', function () { if (!choice.inUse && !timers.isArmed('wait')) { race(''); } }, server.quietMs());
     }
 
-    function wait(ms, isServersWish) {
+    function wait(ms) {
       timers.disarm('stagger');
       timers.disarm('alone');
       queue = [];
-      isPatient = isServersWish;
-      timers.arm('wait', begin, ms);
+      timers.arm('wait', begin, Math.max(ms, recheck.patienceMs()));
       hooks.state('waiting');
     }
 
     function backOff() {
       failures += 1;
-      wait(anywire.backOffMs(env, failures), false);
+      wait(anywire.backOffMs(env, failures));
     }
 
     // --- what wires tell
 
     function onHello(a, event, isFirst) {
-      failures = 0;
       timers.disarm('wait');
       if (isFirst) { recheck.hello(); }
       hooks.hello(a, event);
@@ -98,6 +98,7 @@
     }
 
     function onProven(a) {
+      if (!recheck.isStruck(a.name, 1)) { failures = 0; }
       choice.settle();
       hooks.proven(a);
     }
@@ -109,8 +110,8 @@
     }
 
     function startNext() {
-      if (!queue.length) { queue = anywire.without(hooks.names(), choice.inUse.name); }
-      next();
+      if (!queue.length) { queue = others(); }
+      if (recheck.patienceMs() < 0) { next(); }
     }
 
     function onEvent(a, event) {
@@ -139,9 +140,7 @@
       timers.disarm('stagger');
       timers.disarm('alone');
       planClimb();
-      if (!best.isProven) { return; }
-      worked = best.name;
-      queue = [];
+      if (best.isProven) { worked = best.name; queue = []; }
     }
 
     function planClimb() {
@@ -161,6 +160,7 @@
     // --- endings
 
     function onEnded(a, reason) {
+      recheck.heed(reason);
       choice.remove(a);
       if (reason.isFinal) {
         stop('closed');
@@ -173,7 +173,7 @@
       choice.settle();
       if (choice.inUse) {
         if (a.isHello) { recheck.hello(); } // another wire lives, so the server does
-        if (choice.inUse.isOverdue) { standIn(a); }
+        if (choice.inUse.isOverdue && recheck.patienceMs() < 0) { standIn(a); }
       } else if (reason.isAlive) {
         answered(a, reason);
       } else if (a.isHello) {
@@ -195,7 +195,6 @@
 
     function lost(a) {
       worked = a.name;
-      isPatient = false;
       if (!recheck.isStruck(a.name)) {
         hooks.state('connecting');
         timers.arm('wait', begin, env.random() * RETRY_JITTER_MS);
@@ -203,11 +202,12 @@
       }
       a.say('flapping');
       hooks.attempt(a);
-      if (hooks.names().length > 1) {
-        worked = '';
+      worked = '';
+      if (failures < FLAPS && hooks.names().length > 1) {
+        failures += 1;
         race('');
       } else {
-        wait(anywire.backOffMs(env, FLAPPING), false);
+        backOff();
       }
     }
 
@@ -225,8 +225,9 @@
     function answered(a, reason) {
       if (reason.why !== 'ok') { a.say(reason.isNetwork ? 'offline' : reason.why); }
       hooks.attempt(a);
+      recheck.heed(reason);
       if (reason.isAlive) {
-        wait(reason.retryMs || PATIENCE_MS * (0.5 + env.random()), true);
+        wait(0);
       } else if (reason.why === 'forbidden') {
         failures = MANY; // only somebody's action changes it
         backOff();
@@ -242,12 +243,14 @@
 
     /** The wire in use may be dead without knowing: a fresh one beside it decides. */
     function renew() {
-      if (!choice.inUse || choice.of(choice.inUse.name).length > 1) { return; }
+      if (!choice.inUse || recheck.patienceMs() > 0 || choice.of(choice.inUse.name).length > 1) { return; }
       if (!choice.inUse.isOverdue) {
         choice.inUse.demote();
         choice.inUse.ping();
       }
+      queue = others(); // where that one is no longer let through
       open(choice.inUse.name);
+      stagger();
     }
 
     function closeAll(word) {
@@ -269,12 +272,7 @@
     }
 
     return {
-      start: function () {
-        if (isStopped) {
-          isStopped = false;
-          begin();
-        }
-      },
+      start: function () { if (isStopped) { isStopped = false; begin(); } },
       stop: stop,
       /** Begins anew with what is asked for now, such as another token. */
       restart: restart,
@@ -283,9 +281,10 @@
         if (isStrong) { forget(); } // the network may be another
         if (choice.inUse) {
           if (isStrong) { timers.arm('renew', renew, BURST_MS); } else { choice.inUse.nudge(); }
-        } else if (isStrong || timers.isArmed('wait')) {
+        } else if (recheck.patienceMs() < 0 && (isStrong || timers.isArmed('wait'))) {
           failures = 0;
-          if (!isPatient || !timers.isArmed('wait')) { restart(); }
+          if (isStrong) { worked = ''; }
+          restart();
         }
       },
       /** The set of channels has changed. */

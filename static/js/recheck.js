@@ -6,6 +6,7 @@
   'use strict';
   var power = Math.pow; // by its own name the minifier would make an operator of ES2016 of it
 
+  var PATIENCE_MS = 1000; // where the server asks for patience and names no time
   var SHORT_LIFE_MS = 10000;
   var LONG_LIFE_MS = 60000;
   var STRIKES = 3;
@@ -19,6 +20,7 @@
     var byName = {}; // here: {dueMs, tries, strikes, outs}
     var newMs = 0; // since when we are here, unless it is where we began
     var suspect = '';
+    var patientMs = -1; // until then the server wants nothing more to be started
 
     function of(name) {
       byName[name] = byName[name] || {dueMs: newMs, tries: 0, strikes: 0, outs: 0};
@@ -27,22 +29,24 @@
 
     function dueIn(entry, ms) { entry.dueMs = env.now() + Math.min(LONGEST_MS, ms) * (0.8 + 0.4 * env.random()); }
 
-    // Whether another try with *name* would be one too many just now.
-    function isStruck(name) {
+    // Whether another try with *name* would be one too many just now, or it has so many strikes.
+    function isStruck(name, strikes) {
       var entry = of(name);
-      return entry.strikes + (suspect === name ? 1 : 0) >= STRIKES || (entry.outs > 0 && entry.dueMs > env.now());
+      return entry.strikes + (suspect === name ? 1 : 0) >= (strikes || STRIKES) || (entry.outs > 0 && entry.dueMs > env.now());
     }
 
     return {
+      /** For as long as *reason* says where the server lives and wants no other wire to be tried. */
+      heed: function (reason) {
+        if (reason.isAlive) { patientMs = env.now() + (reason.retryMs || PATIENCE_MS * (0.5 + env.random())); }
+      },
+      /** How much longer; below 0 no longer. */
+      patienceMs: function () { return patientMs - env.now(); },
       isStruck: isStruck,
       /** In which order to try *names* where all are open to choice: *first*, then as they are, the struck ones last. */
       order: function (names, first) {
-        function place(name) { return name === first ? 0 : isStruck(name) ? 2 : 1; }
-        var order = [];
-        anywire.each([0, 1, 2], function (at) {
-          order = order.concat(anywire.filter(names, function (name) { return place(name) === at; }));
-        });
-        return order;
+        names = anywire.without(names, first);
+        return (first ? [first] : []).concat(anywire.filter(names, function (name) { return !isStruck(name); }), anywire.filter(names, isStruck));
       },
       /** *name* ended after a hello. */
       died: function (name, ageMs) {
@@ -77,7 +81,7 @@
         if (found) { fn(found, of(found).dueMs - env.now()); }
       },
       /** It was let go for a better one and hasn't failed: due at once where a worse one stands in for that. */
-      spared: function (name) { of(name).dueMs = env.now(); },
+      spared: function (name) { if (!isStruck(name)) { of(name).dueMs = env.now(); } },
       /** It is being tried; should it fail, the next time is later. */
       tried: function (name) { if (of(name).dueMs <= env.now()) { of(name).dueMs = 0; } },
       /** In another *network*, or perhaps in one: what failed before means nothing here, and is due at once. */

@@ -11,6 +11,7 @@
   anywire.wake = function (env, hooks) {
     var tickedMs = env.time();
     var isOver = false;
+    var seen; // an event that bubbles is heard twice
 
     function hasJumped() {
       var lateMs = env.time() - tickedMs;
@@ -26,7 +27,8 @@
 
     tick();
     env.listen(['online', 'resume', 'visibilitychange', 'pagehide', 'pageshow'], function (name, event) {
-      if (isOver) { return; }
+      if (isOver || event === seen) { return; }
+      seen = event;
       if (name === 'pagehide') {
         hooks.hide(); // open wires keep a page out of the back-forward cache
       } else if (name === 'pageshow') {

@@ -110,3 +110,25 @@ test('the report comes when all verdicts are there, and again where it did not a
   away.run(60000);
   assert.strictEqual(away.net.reported.transport, 'sse');
 });
+
+test('it reports once a network, and no more once it is closed', () => {
+  const reports = (p) => p.net.urls.filter((url) => /report/.test(url)).length;
+  const p = page({ policy: { websocket: 'deny' } });
+  p.run(120000);
+  assert.strictEqual(reports(p), 1);
+  p.net.network = 'n_2';
+  p.net.dropAll();
+  p.run(60000);
+  assert.strictEqual(reports(p), 2);
+  const closed = page({ policy: { websocket: 'deny' } });
+  closed.run(5000);
+  closed.wire.close();
+  closed.run(60000);
+  assert.strictEqual(reports(closed), 0);
+});
+
+test('held requests that are cut are reported, although they serve', () => {
+  const p = page({ search: '?transport=long-poll', policy: { 'long-poll': 'cut:4000' } });
+  p.run(60000);
+  assert.ok(p.net.reported.attempts[0].cutMs > 3900);
+});
