@@ -45,6 +45,11 @@ class _Attempt(msgspec.Struct, rename="camel"):
     delay_ms: float | None = None
     phases: dict[str, float] = {}
 
+    @property
+    def fault(self) -> tuple[str, str]:
+        """Of held requests that serve, since they end before they are cut: the cut."""
+        return self.transport, "cut" if self.cut_ms and self.verdict == "ok" else self.verdict
+
 
 class _Report(msgspec.Struct):
     transport: str | None = None
@@ -59,7 +64,7 @@ class Report(Base):
         report: Any = parse_body(self.body(), _Report)
         self.node.publishes.take(self.user.id)
         if self.node.reports.count(self.user.id, self.network()):
-            self._count(report.transport, named((a.transport, a.verdict) for a in report.attempts[:MAX_ATTEMPTS]))
+            self._count(report.transport, named(a.fault for a in report.attempts[:MAX_ATTEMPTS]))
         self.set_status(204)
 
     def _count(self, chosen: str | None, verdicts: set[tuple[str, str]]) -> None:

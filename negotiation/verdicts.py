@@ -21,7 +21,7 @@ class Verdict(NamedTuple):
 
 
 VERDICTS: dict[str, Verdict] = {
-    "ok": Verdict("works"),
+    "ok": Verdict("works", field="cutMs", measured="works, by requests that end before they are cut off after {time}"),
     "usable": Verdict("has answered"),
     "slower": Verdict("works, but another one answered first"),
     "superseded": Verdict("gave way to a better one"),

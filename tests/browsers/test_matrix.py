@@ -61,6 +61,8 @@ def test_a_cell_ends_on_the_right_transport_and_loses_nothing(results: dict[str,
     assert cell.verdicts <= set(result.verdicts) <= cell.verdicts | cell.besides, result.attempts
     assert len(result.first_ms) == (cell.starts if cell.transport else 0)
     assert all(0 < ms < math.inf for ms in result.first_ms)
+    late = [ms for ms in result.first_ms if ms > limit_ms(cell)]
+    assert len(late) <= cell.starts // 10, result.first_ms
     assert result.offsets, result
     first = result.offsets[0] - result.log_offsets[0]  # both have the same from there on
     assert result.offsets == result.log_offsets[first:] == list(range(result.offsets[0], result.offsets[0] + len(result.offsets)))
@@ -70,15 +72,15 @@ def test_a_cell_ends_on_the_right_transport_and_loses_nothing(results: dict[str,
     assert result.acknowledged == MESSAGES and result.refused == []
 
 
+def limit_ms(cell: Cell) -> float:
+    """A second and three round trips."""
+    return FIRST_MS + ROUND_TRIPS * 1000 * NETWORKS[cell.network].round_trip_s
+
+
 def test_the_first_message_is_there_within_a_second_and_three_round_trips(results: dict[str, Result]):
     """At the 95th percentile of all starts."""
-    over_ms = [
-        ms - ROUND_TRIPS * 1000 * NETWORKS[cell.network].round_trip_s
-        for cell in CELLS
-        if cell.id in results
-        for ms in results[cell.id].first_ms
-    ]
-    assert percentile(over_ms, 0.95) <= FIRST_MS, sorted(over_ms)[-20:]
+    over_ms = [ms - limit_ms(cell) for cell in CELLS if cell.id in results for ms in results[cell.id].first_ms]
+    assert percentile(over_ms, 0.95) <= 0, sorted(over_ms)[-20:]
 
 
 def test_a_wire_that_is_cut_again_and_again_is_left(minute: Watch):

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.browsers.sleep import COUNT, Sleeper, freeze, start_whole_chromium
+from tests.browsers.sleep import CAUGHT_UP_MS, COUNT, Sleeper, freeze, start_whole_chromium
 from tests.browsers.switching_box import TRANSPORTS, SwitchingBox
 from tests.pages.asking import ask
 from tests.pages.browser import Visitor
 from tests.pages.voting import TALLY, cast, make, wait_for_tally
 from tests.running import Server
 
-CAUGHT_UP_MS = 1000
 FREEZE_S = 5  # five minutes are `python -m tests.browsers.sleep`
 KEPT = "window.addEventListener('pageshow', function (event) { window.wasKept = event.persisted; window.backMs = Date.now(); }, true)"
 

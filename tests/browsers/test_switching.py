@@ -1,9 +1,8 @@
 """Changing transport at random under traffic: nothing is lost, doubled or out of order, and hardly anything is felt."""
 
-from tests.browsers.switching import POLL_MS, switch
+from tests.browsers.switching import PAUSE_MS, POLL_MS, switch
 
 CHANGES = 200  # the full form is `python -m tests.browsers.switching --changes 1000`
-PAUSE_MS = 150
 
 
 def test_random_changes_under_traffic_lose_nothing(browser, start_server):

@@ -66,6 +66,11 @@ def test_a_report_counts_by_transport_and_verdict(reported, network):
     assert counted(reported, f"{network}.1", REPORT) == {"reports": 1, "websocket": {"swallowed": 1}, "sse": {"ok": 1}}
 
 
+def test_held_requests_that_serve_although_they_are_cut_count_as_cut(reported, network):
+    attempt = {"transport": "long-poll", "verdict": "ok", "startedMs": 0, "cutMs": 1510}
+    assert counted(reported, f"{network}.1", {"attempts": [attempt]}) == {"reports": 1, "long-poll": {"cut": 1}}
+
+
 def test_what_nobody_knows_is_another(reported, network):
     odd = [
         {"transport": "pigeon", "verdict": "pigeon.tired"},

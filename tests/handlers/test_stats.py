@@ -104,7 +104,7 @@ def test_the_page_has_the_figures_in_words(stats, opened):
     Visitor(stats).ask("POST", "/v1/report", data=REPORT)
     page = " ".join(ask(stats, "GET", "/stats", HTML).body.decode().split())
     assert '<td class="share">75.0% <svg' in page and '<rect width="75.0%"' in page
-    assert '<th scope="row">no answer at all</th><td class="number">1</td>' in page
+    assert '<th scope="row">no answer at all</th><td class="number">100.0%</td><td class="number">1</td>' in page
     assert ">works<" not in page  # that is no reason
     chinese = ask(stats, "GET", "/stats?lang=zh", HTML).body.decode()
     assert '<th scope="row">完全没有回应</th><td class="number">1</td>' in chinese
