@@ -107,7 +107,7 @@ def test_the_page_has_the_figures_in_words(stats, opened):
     assert '<th scope="row">no answer at all</th><td class="number">100.0%</td><td class="number">1</td>' in page
     assert ">works<" not in page  # that is no reason
     chinese = ask(stats, "GET", "/stats?lang=zh", HTML).body.decode()
-    assert '<th scope="row">完全没有回应</th><td class="number">1</td>' in chinese
+    assert '<th scope="row">完全没有回应</th><td class="number">100.0%</td><td class="number">1</td>' in chinese
 
 
 def test_counts_outlive_a_killed_server_once_they_are_written_and_one_that_stops_at_once(start_server):
