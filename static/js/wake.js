@@ -11,6 +11,7 @@
   anywire.wake = function (env, hooks) {
     var tickedMs = env.time();
     var isOver = false;
+    var isDue = false; // something happened that asks for a strong wake, perhaps while nobody looked
     var seen; // an event that bubbles is heard twice
 
     function hasJumped() {
@@ -34,8 +35,12 @@
       } else if (name === 'pageshow') {
         tickedMs = env.time();
         if (event.persisted) { hooks.show(); }
-      } else if (!env.isHidden()) {
-        hooks.wake(hasJumped() || name !== 'visibilitychange'); // resume: the browser had frozen the page
+      } else {
+        isDue = isDue || name !== 'visibilitychange'; // resume: the browser had frozen the page
+        if (!env.isHidden()) {
+          hooks.wake(hasJumped() || isDue);
+          isDue = false;
+        }
       }
     });
     return function () { isOver = true; };

@@ -71,9 +71,10 @@ class SwitchingBox:
         asyncio.run_coroutine_threadsafe(change(), self._loop).result(START_S)
 
     def mute(self) -> None:
-        """Live wires stay open and bring nothing any more, as after the other end has lost its network; others are closed."""
+        """Live wires stay open and bring nothing any more, as after the other end has lost its network; others are closed, also
+        those that a browser keeps for its next poll: it would find out only by waiting."""
         for connection in list(self._live):
-            if connection.kind in ("websocket", "sse", "long-poll"):
+            if connection.kind in ("websocket", "sse") or connection.kind == "long-poll" and connection.is_waiting:
                 connection.is_swallowed = True
             else:
                 self._loop.call_soon_threadsafe(connection.close)
@@ -139,6 +140,7 @@ class _Connection:
         self.kind = "other"
         self.is_socket = False
         self.is_swallowed = False
+        self.is_waiting = False  # for an answer, or what follows of it
         self._target_port = target_port
         self._client = client
         self._server: asyncio.StreamWriter | None = None
@@ -148,6 +150,7 @@ class _Connection:
         if self._server is None:
             reader, self._server = await asyncio.open_connection("127.0.0.1", self._target_port)
             self._down = asyncio.create_task(self._answers(reader))
+        self.is_waiting = True
         self._server.write(data)
         await self._server.drain()
 
@@ -158,6 +161,7 @@ class _Connection:
     async def _answers(self, reader: asyncio.StreamReader) -> None:
         try:
             while data := await reader.read(65536):
+                self.is_waiting = False
                 if not self.is_swallowed:
                     await self.answer(data)
         except OSError:

@@ -13,6 +13,14 @@ const WAKES = {
   online: (p) => { p.env.fire('online'); },
   resume: (p) => { p.env.fire('resume'); },
   'a jump of the clock': (p) => { p.clock.skippedMs += 600000; },
+  'being thawed and then seen': (p) => {
+    p.env.hidden = true;
+    p.run(3000);
+    p.env.fire('resume');
+    p.run(10);
+    p.env.hidden = false;
+    p.env.fire('visibilitychange');
+  },
   'being seen again': (p) => {
     p.env.hidden = true;
     p.run(16000);

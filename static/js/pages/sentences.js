@@ -15,7 +15,7 @@
   t('it is not UTF-8. Save the file as UTF-8.');
   t('A record is an object with at least one field.');
   t('The record has {count} fields; {most} at most.');
-  t('The record takes {count} bytes; {most} at most.');
+  t('The record takes {count} bytes as compact JSON; {most} at most.');
   t('The record takes more than {most} bytes as JSON.');
   t('The record has {name} more than once.');
   t('The record holds {name}, which JSON doesn\'t have.');
