@@ -1,6 +1,5 @@
 """The pages in PhantomJS 2.1.1, an engine without ES6, fetch, Promise, grid or custom properties."""
 
-import importlib.util
 import json
 import os
 import re
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browsers.engines import phantomjs
 from tests.pages.asking import ask
 from tests.pages.browser import publish
 from tests.required import missing
@@ -16,13 +16,6 @@ from tests.required import missing
 SCRIPT = Path(__file__).with_name("phantom_chat.js")
 STRIP = Path(__file__).with_name("strip.js")
 PAGES = Path(__file__).with_name("phantom_pages.js")
-
-
-def phantomjs() -> Path | None:
-    """The binary that the package phasma brings along."""
-    found = importlib.util.find_spec("phasma")
-    folders = found.submodule_search_locations if found else None
-    return next((path for folder in folders or [] for path in Path(folder).rglob("phantomjs") if path.is_file()), None)
 
 
 CLICK = "document.querySelector('%s').click()"
