@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 from protocol.message import Message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from protocol.fanout import Form
     from protocol.session import Subscription
 
 MESSAGE_OVERHEAD_BYTES = 200
@@ -22,7 +25,10 @@ MESSAGE_OVERHEAD_BYTES = 200
 
 
 class ChannelLog:
-    __slots__ = ("delivered_s", "epoch", "head", "heard", "held", "is_state", "live", "messages", "name", "size_bytes", "subscriptions")
+    __slots__ = (
+        *("ahead", "apart", "delivered_s", "epoch", "head", "heard", "held", "is_state", "live", "messages"),
+        *("name", "pending", "round", "sent", "signals", "size_bytes", "subscriptions", "told_s"),
+    )
 
     def __init__(self, name: str, epoch: str):
         self.name = name
@@ -36,8 +42,20 @@ class ChannelLog:
         self.messages: list[Message] = []
         self.size_bytes = 0
         self.subscriptions: set[Subscription] = set()
-        self.live: dict[Subscription, None] = {}
-        """The subscriptions that have everything up to head or beyond, in the order in which they caught up."""
+        self.live: dict[Form, dict[Subscription, None]] = {}
+        """The subscriptions that have everything up to `sent` or beyond, by the form that they share."""
+        self.apart: dict[Subscription, None] = {}
+        """Those that share none: each is pushed what is new."""
+        self.ahead: dict[Subscription, None] = {}
+        """Those that have more than `sent`: what follows `sent` reaches them without what they have."""
+        self.sent = 0
+        """Everything up to here went out to who is live; what follows it, up to head, is `pending`."""
+        self.pending: list[Message] = []
+        self.signals: list[bytes] = []
+        self.round: Iterator[int] | None = None
+        """The fan-out under way."""
+        self.told_s = 0.0
+        """When something last went out."""
         self.delivered_s = 0.0
 
     @property
@@ -52,7 +70,10 @@ class ChannelLog:
 
     def begin(self, head: int, newest: Sequence[Message]) -> None:
         """The first thing known: *head*, and perhaps the *newest* messages, which end there."""
-        self.head = head
+        self.head = self.sent = head
+        self._hold(newest)
+
+    def _hold(self, newest: Sequence[Message]) -> None:
         self.is_state = bool(newest) and newest[-1].is_state
         self.messages = list(newest[-1:] if self.is_state else newest)
         self.size_bytes = sum(len(message.payload) + MESSAGE_OVERHEAD_BYTES for message in self.messages)
@@ -65,7 +86,8 @@ class ChannelLog:
         if messages[-1].is_state:
             if messages[-1].offset <= self.head:
                 return []
-            self.begin(messages[-1].offset, messages[-1:])
+            self.head = messages[-1].offset
+            self._hold(messages[-1:])
             return list(self.messages)
         fresh = []
         for message in messages:
@@ -102,13 +124,21 @@ class ChannelLog:
         del self.messages[:drop]
 
     def jump(self, head: int) -> None:
-        """Goes on from *head* without what lies between: every live subscription is now behind, and reads the log by itself."""
-        left = [(subscription, subscription.offset) for subscription in self.live]
-        self.live.clear()
+        """Goes on from *head* without what lies between; nothing is pending. Who is live reads the log by himself."""
+        left = self._offsets()
         self.trim(0)
-        self.head = head
+        self.head = self.sent = head
         for subscription, offset in left:
             subscription.fall_behind(offset)
+
+    def put_behind(self) -> None:
+        """Every live subscription is now behind."""
+        for subscription, offset in self._offsets():
+            subscription.fall_behind(offset)
+
+    def _offsets(self) -> list[tuple[Subscription, int]]:
+        groups = (*self.live.values(), self.apart, self.ahead)
+        return [(subscription, subscription.offset) for group in groups for subscription in group]
 
 
 def take(messages: list[Message], max_bytes: int, start: int = 0) -> list[Message]:

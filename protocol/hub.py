@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from protocol.channel import ChannelLog
+from protocol.fanout import Fanout
 from protocol.message import Message
 
 WINDOWS_BYTES = 64 * 1024 * 1024
@@ -31,12 +32,14 @@ class Hub:
         fill: Callable[[str], None],
         clock: Callable[[], float],
         later: Callable[[float, Callable[[], None]], object],
+        soon: Callable[[Callable[[], None]], object] = lambda act: act(),
         *,
         windows_bytes: int = WINDOWS_BYTES,
         window_bytes: int = WINDOW_BYTES,
         idle_channels: int = IDLE_CHANNELS,
     ):
-        """*fill* is called with the name of a channel that has a hole; *clock* gives monotonic seconds, *later* calls back in so many."""
+        """*fill* is called with the name of a channel that has a hole; *clock* gives monotonic seconds, *later* calls back
+        in so many, *soon* in the next turn of the loop."""
         self.epoch = epoch
         self._later = later
         self._fill = fill
@@ -48,7 +51,12 @@ class Hub:
         self._size_bytes = 0
         self._look_at = idle_channels
         """At so many channels, idle ones are looked for again."""
-        self.delivered = 0
+        self._fanout = Fanout(soon)
+
+    @property
+    def delivered(self) -> int:
+        """Messages that went out, counted for each receiver."""
+        return self._fanout.delivered
 
     def log(self, channel: str) -> ChannelLog:
         """The channel's log, made if it is new here; its head may not be known yet."""
@@ -133,10 +141,8 @@ class Hub:
         before = log.size_bytes
         fresh = log.append(messages)
         if fresh:
-            log.delivered_s = self._clock()
-            self.delivered += len(fresh) * len(log.live)
-            for subscription in tuple(log.live):
-                subscription.push(fresh)
+            log.delivered_s = log.told_s = self._clock()
+            self._fanout.add(log, fresh)
             log.trim(self._window_bytes)
             self._size_bytes += log.size_bytes - before
             self._logs.move_to_end(log.name)
@@ -145,11 +151,19 @@ class Hub:
         if log.has_hole:
             self._fill(log.name)
 
+    def signal(self, channel: str, payload: bytes) -> None:
+        """An event for everyone who follows *channel*, which isn't kept."""
+        log = self._logs.get(channel)
+        if log is not None:
+            log.told_s = self._clock()
+            self._fanout.add_signal(log, payload)
+
     def jump(self, channel: str, head: int) -> None:
         """Gives up filling a hole in memory: goes on from *head*, and followers read the log by themselves."""
         log = self.log(channel)
         if log.head is not None and head > log.head:
             self._size_bytes -= log.size_bytes
+            self._fanout.finish(log)
             log.jump(head)
             log.heard = max(log.heard, head)
 
@@ -159,6 +173,7 @@ class Hub:
         subscriptions = [s for log in self._logs.values() for s in log.subscriptions]
         for log in self._logs.values():
             log.epoch = None
+            log.pending.clear()
         self._logs.clear()
         self._size_bytes = 0
         self._look_at = self._idle_channels

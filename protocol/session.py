@@ -1,20 +1,21 @@
 """One attachment: a connection (or one poll) at its positions.
 
 A subscription is in one of two states.
-  live     it has everything up to its channel's head, or beyond where it read the log ahead of this process;
-           new messages are pushed to the wire, which takes them at once or refuses, and then the subscription is behind
+  live     it has everything that went out to its channel's receivers, or more; what is new is sent by the fan-out, with what
+           all wires of its form share, or pushed to the wire; one that takes none of it is behind
   behind   it has everything up to `offset`; the wire pulls what follows, at its own pace, from memory or the log
 So nothing is ever queued for a slow reader, and every wire catches up by the same code.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import msgspec
 
 from protocol.channel import ChannelLog, take
+from protocol.fanout import Form
 from protocol.message import Message
 from protocol.positions import Position
 from protocol.resume import Bounds, Resolution, restart
@@ -22,8 +23,21 @@ from protocol.resume import Bounds, Resolution, restart
 _encode = msgspec.json.Encoder().encode
 
 
+class Link(Protocol):
+    """What the bytes go to. *send* takes all of them, some or none, says how many, and may raise OSError; *rest* takes what
+    was left of a part, which has to follow it before anything else."""
+
+    send: Callable[[bytes], int]
+
+    def rest(self, data: bytes) -> None: ...
+
+
 class Wire(Protocol):
-    """What an attachment asks of its transport. Neither call blocks."""
+    """What an attachment asks of its transport. No call blocks."""
+
+    form: Form | None
+    """How it writes, where it shares that with others; else it is pushed what is new."""
+    link: Link
 
     def push(self, subscription: Subscription, messages: list[Message]) -> bool:
         """Sends *messages* now, all of them, or returns False and sends none."""
@@ -57,14 +71,32 @@ class Page(NamedTuple):
     bounds: Bounds | None = None
 
 
+class _Nowhere:
+    """Where bytes go that are for who has left."""
+
+    def __init__(self) -> None:
+        self.send: Callable[[bytes], int] = len
+
+    def rest(self, data: bytes) -> None:
+        raise AssertionError("all was taken")
+
+
+_NOWHERE = _Nowhere()
+
+
 class Subscription:
-    __slots__ = ("_offset", "attachment", "log", "page")
+    __slots__ = ("_group", "_offset", "attachment", "form", "link", "log", "page")
 
     def __init__(self, attachment: Attachment, log: ChannelLog, offset: int):
         self.attachment = attachment
         self.log = log
-        self.page: list[Message] = []
+        self.page: list[Message] | None = None
         """Messages read from the log that follow `offset`."""
+        self.form: Form | None = None
+        """While it is live: the one that it shares."""
+        self.link: Link = _NOWHERE
+        self._group: dict[Subscription, None] | None = None
+        """Of its log, the one that it is in while it is live."""
         self._offset: int | None = offset
 
     @property
@@ -73,8 +105,8 @@ class Subscription:
 
     @property
     def offset(self) -> int:
-        """Everything up to here was handed to the wire."""
-        return self._offset if self._offset is not None else self.newest
+        """Everything up to here was handed to the wire; who is served by the round under way may have its batch, too."""
+        return self._offset if self._offset is not None else self.log.sent
 
     @property
     def newest(self) -> int:
@@ -84,21 +116,28 @@ class Subscription:
 
     def push(self, messages: list[Message]) -> None:
         """*messages* have become the channel's newest: the wire takes them now, or the subscription falls behind."""
-        live = self.log.live
-        if self not in live:
+        group = self._group
+        if group is None:
             return  # what was pushed to another one made this one leave
         if self._offset is not None:
-            assert self.log.head is not None
-            messages = [message for message in messages if message.offset > self._offset]
-            if self._offset <= self.log.head:
-                self._offset = None
+            messages = [message for message in messages if message.offset > self.offset]
             if not messages:
                 return
-        if not self.attachment.wire.push(self, messages) and self in live:
-            del live[self]
-            self.fall_behind(messages[0].offset - 1)
+        if not self.attachment.wire.push(self, messages):
+            if self._group is group:
+                self.fall_behind(messages[0].offset - 1)
+        elif self._offset is not None:
+            self._offset = messages[-1].offset
+
+    def taken(self, data: bytes, count: int, batch: list[Message]) -> None:
+        """Its link took only *count* bytes of *data*, in which *batch* is."""
+        if count > 0:
+            self.link.rest(data[count:])
+        elif batch and self._group is not None:
+            self.fall_behind(batch[0].offset - 1)
 
     def fall_behind(self, offset: int) -> None:
+        self.leave_group()
         self._offset = offset
         self.attachment.now_behind(self)
 
@@ -106,19 +145,39 @@ class Subscription:
         self._offset = offset
 
     def go_live(self) -> None:
-        if self._offset == self.log.head:
-            self._offset = None  # else it stays ahead, and takes only what follows it
-        self.log.live[self] = None
+        """It has everything up to `offset`, and takes part in what follows; ahead, until the others are there, too."""
+        self.leave_group()
+        log = self.log
+        if self._offset != log.sent or log.pending:
+            self._group = log.ahead
+        else:
+            self._offset = None
+            self.form = self.attachment.wire.form
+            if self.form is None:
+                self._group = log.apart
+            else:
+                self.link = self.attachment.wire.link
+                self._group = log.live.setdefault(self.form, {})
+        self._group[self] = None
+
+    def leave_group(self) -> None:
+        if self._group is not None:
+            self._group.pop(self, None)
+            if self.form is not None and not self._group:
+                self.log.live.pop(self.form, None)
+            self._group, self.form, self.link = None, None, _NOWHERE
 
 
 class Attachment:
+    __slots__ = ("_announcements", "_behind", "epoch", "subscriptions", "wire")
+
     def __init__(self, wire: Wire, epoch: str):
         self.wire = wire
         self.epoch = epoch
         """Of all the positions that its client is told."""
         self.subscriptions: dict[str, Subscription] = {}
         self._behind: dict[Subscription, None] = {}
-        self._announcements: deque[Item] = deque()
+        self._announcements: list[Item] = []
 
     def attach(self, log: ChannelLog, resolution: Resolution, *, announce: bool = True) -> Subscription:
         """Subscribes to *log* from there, in place of an earlier subscription to it; the wire is woken.
@@ -142,9 +201,9 @@ class Attachment:
         subscription = self.subscriptions.pop(channel, None)
         if subscription is not None:
             subscription.log.subscriptions.discard(subscription)
-            subscription.log.live.pop(subscription, None)
+            subscription.leave_group()
             self._behind.pop(subscription, None)
-            self._announcements = deque(item for item in self._announcements if item.subscription is not subscription)
+            self._announcements = [item for item in self._announcements if item.subscription is not subscription]
 
     def close(self) -> None:
         for channel in list(self.subscriptions):
@@ -162,8 +221,7 @@ class Attachment:
 
     def pull(self, max_bytes: int) -> list[Item] | Read:
         """The next items for the wire, about *max_bytes* of them, in order; [] when all is live; or a Read to be done first."""
-        items = list(self._announcements)
-        self._announcements.clear()
+        items, self._announcements = self._announcements, []
         budget = max_bytes - sum(len(item.message.payload) for item in items)
         for subscription in list(self._behind):
             while budget > 0 or not items:
@@ -222,7 +280,7 @@ class Attachment:
     def _next(subscription: Subscription, budget: int) -> list[Message] | None:
         if subscription.page:
             messages = take(subscription.page, budget)
-            subscription.page = subscription.page[len(messages) :]
+            subscription.page = subscription.page[len(messages) :] or None
             return messages
         return subscription.log.since(subscription.offset, budget)
 

@@ -18,6 +18,8 @@ def messages(first: int, last: int, size: int = 10) -> list[Message]:
 
 
 class PlainWire:
+    form = None
+
     def __init__(self, *, takes: bool = True):
         self.takes = takes
         self.pushed: list[int] = []

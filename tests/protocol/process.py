@@ -142,6 +142,9 @@ class Process:
             assert log.size_bytes == sum(len(message.payload) + 200 for message in log.messages)
             assert log.size_bytes <= WINDOW_BYTES
             assert [m.offset for m in log.messages] == (list(range(log.first, log.head + 1)) if log.head is not None else [])
-            assert set(log.live) <= log.subscriptions
-            assert all(subscription.offset >= log.head for subscription in log.live)
+            live = {subscription for group in (log.apart, log.ahead, *log.live.values()) for subscription in group}
+            assert live <= log.subscriptions
+            if log.round is None:
+                assert log.sent == log.head or log.head is None
+                assert all(subscription.offset >= log.head for subscription in live)
         assert self.hub._size_bytes == sum(log.size_bytes for log in logs) <= WINDOWS_BYTES

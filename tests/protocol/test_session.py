@@ -205,5 +205,5 @@ def test_unsubscribing_and_closing_leave_nothing():
     wire.attachment.close()
     for channel in ("chat:a", "chat:b", "chat:c"):
         hub.deliver(channel, messages(6, 6))
-        assert (hub.log(channel).subscriptions, hub.log(channel).live) == (set(), {})
+        assert (hub.log(channel).subscriptions, hub.log(channel).apart) == (set(), {})
     assert (wire.pushed, wire.attachment.subscriptions, wire.attachment.wants_wire) == ([], {}, False)

@@ -126,6 +126,8 @@ class Account:
 class StreamWire:
     """WebSocket or SSE: takes pushes while its socket isn't full; a task pumps while there is something to catch up with."""
 
+    form = None
+
     def __init__(self, process: Process, start: Any):
         self.process = process
         self.attachment = Attachment(self, process.hub.epoch)
@@ -219,6 +221,8 @@ class StreamWire:
 
 class PollWire:
     """One request of long-poll or short-poll: refuses every push, and is answered by what it pulls."""
+
+    form = None
 
     def __init__(self, process: Process):
         self.process = process
