@@ -9,11 +9,12 @@ from urllib.parse import parse_qs
 
 import msgspec
 import tornado.web
-from tornado.httputil import HTTPServerRequest
 
-from handlers.node import SERVER, Node, now_ms
+from handlers.http1 import MAX_HEAD_BYTES, SERVER
+from handlers.node import Node, now_ms
+from handlers.visit import PROXIED, cors, outside, vary, visitor
 from negotiation import origin
-from negotiation.identity import BACKEND, BOOT_COOKIE, COOKIE, COOKIE_DAYS, User
+from negotiation.identity import BACKEND, COOKIE, COOKIE_DAYS, User
 from negotiation.offer import offer
 from protocol.codes import CODES, ProtocolError, Refusal
 from protocol.message import Message
@@ -22,10 +23,7 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 """Of an ordinary request; what comes beyond it is read and dropped, so that the sender gets an answer."""
 MAX_UNREAD_BYTES = 64 * 1024 * 1024
 """A longer body isn't even read to be polite."""
-MAX_HEADER_BYTES = 32 * 1024
-"""A query of 8 KB, cookies and a Last-Event-ID."""
 _BY_STATUS = {400: "bad-request", 403: "forbidden", 404: "not-found", 405: "method-not-allowed"}
-_FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
 
 logger = logging.getLogger("anywire.http")
 encode = msgspec.json.Encoder().encode
@@ -68,8 +66,8 @@ class Base(tornado.web.RequestHandler):
     async def prepare(self) -> None:
         self._check_length()
         self.outside = outside(self.request, self.node)
-        if len(self.request.uri or "") + sum(len(name) + len(value) for name, value in self.request.headers.get_all()) > MAX_HEADER_BYTES:
-            raise ProtocolError("too-large", f"The headers take at most {MAX_HEADER_BYTES} bytes.")
+        if len(self.request.uri or "") + sum(len(name) + len(value) for name, value in self.request.headers.get_all()) > MAX_HEAD_BYTES:
+            raise ProtocolError("too-large", f"The headers take at most {MAX_HEAD_BYTES} bytes.")
         self._check_origin_header()
         if self.request.method == "OPTIONS":
             return
@@ -83,14 +81,8 @@ class Base(tornado.web.RequestHandler):
         self.set_status(204)
 
     def _check_origin_header(self) -> None:
-        sent = self.request.headers.get("Origin")
-        self.cors = {"Vary": "Origin"} if self.node.settings.origins else {}
-        if sent is not None and not origin.is_same_origin(sent, self.request.headers.get("Sec-Fetch-Site"), self.outside.hosts):
-            if sent.lower() not in self.node.settings.origins:
-                raise ProtocolError("bad-origin")
-            self.cors["Access-Control-Allow-Origin"] = sent
-            self.cors["Access-Control-Allow-Credentials"] = "true"
-            self.cors["Access-Control-Expose-Headers"] = "Retry-After"
+        self.cors = vary(self.node)
+        self.cors = cors(self.request.headers, self.outside, self.node)
         self.set_default_headers()
 
     def _who(self) -> User:
@@ -111,11 +103,9 @@ class Base(tornado.web.RequestHandler):
 
     def visitor(self) -> User:
         """Whom the cookie names; else a new one."""
-        user = self.node.identity.read(self.get_cookie(COOKIE))
-        if user is None:
-            user = self.node.identity.issue(self.get_cookie(BOOT_COOKIE))
-            if self.needs_user:
-                self.keep_user(user)
+        user, is_new = visitor(self.request.headers.get("Cookie"), self.node)
+        if is_new and self.needs_user:
+            self.keep_user(user)
         return user
 
     def keep_user(self, user: User) -> None:
@@ -180,14 +170,7 @@ class Base(tornado.web.RequestHandler):
                 texts.append(self.body("application/x-www-form-urlencoded").decode("ascii"))
             except UnicodeDecodeError as error:
                 raise ProtocolError("bad-request", "A form is encoded in ASCII.") from error
-        found: dict[str, list[str]] = {}
-        for text in texts:
-            try:
-                for name, values in parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=1000).items():
-                    found.setdefault(name, []).extend(values)
-            except ValueError as error:
-                raise ProtocolError("bad-request", "The parameters are not UTF-8, or too many.") from error
-        return found
+        return parse_parameters(*texts)
 
     # the answer
 
@@ -253,18 +236,25 @@ class Base(tornado.web.RequestHandler):
         )
 
     def network(self) -> str:
-        return self.node.identity.network(origin.prefix(self.outside.address))
+        return self.node.network(self.outside.address)
 
     def require_operator(self) -> None:
         """The API key, or loopback with no proxy in between. Raises ProtocolError forbidden."""
-        direct = not any(name in self.request.headers for name in (*_FORWARDED, "Forwarded", "Via"))
+        direct = not any(name in self.request.headers for name in PROXIED)
         if not (self.user.backend or direct and origin.is_loopback(self.request.remote_ip)):
             raise ProtocolError("forbidden", "This is for the operator: the API key, or this machine itself.")
 
 
-def outside(request: HTTPServerRequest, node: Node) -> origin.Outside:
-    headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
-    return origin.outside(request.remote_ip or "", request.protocol, request.host, headers, node.trusted)
+def parse_parameters(*texts: str) -> dict[str, list[str]]:
+    """Of a query, and of a form (URL Standard section 5.1). Raises ProtocolError."""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        try:
+            for name, values in parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=1000).items():
+                found.setdefault(name, []).extend(values)
+        except ValueError as error:
+            raise ProtocolError("bad-request", "The parameters are not UTF-8, or too many.") from error
+    return found
 
 
 def _say_what_is_allowed(handler: tornado.web.RequestHandler) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import secrets
 import time
@@ -13,6 +14,8 @@ from typing import Protocol
 from handlers.limits import Buckets, CatchUp, Reports
 from handlers.load import Load
 from handlers.metrics import Metrics
+from handlers.wheel import Wheel
+from negotiation import origin
 from negotiation.identity import Identity, User
 from negotiation.offer import MAX_CHANNELS
 from negotiation.origin import Network
@@ -29,7 +32,8 @@ from store.uploads import Uploads
 from store.votes import Votes
 from tasks.runner import Runner
 
-SERVER = "anywire/1"
+
+KNOWN_ADDRESSES = 10_000
 
 
 class Connection(Protocol):
@@ -75,6 +79,9 @@ class Node:
         self.catch_up = CatchUp(self.settings.catch_up_bytes_per_s)
         self.reports = Reports()
         self.load = Load()
+        self.wheel = Wheel()
+        self.network = functools.lru_cache(KNOWN_ADDRESSES)(lambda address: self.identity.network(origin.prefix(address)))
+        """What `hello` calls the network that an address is of."""
 
     def admit(self, address: str) -> None:
         """Raises ProtocolError too-many-connections, or Unavailable while the server is about to stop."""
@@ -103,10 +110,6 @@ class Node:
         """Tells the user's open connections."""
         for connection in [c for c in self.connections if c.user.id == user.id]:
             connection.rename(user)
-
-    def signal(self, channel: str, payload: bytes) -> None:
-        for attachment in {s.attachment: None for s in self.hub.log(channel).subscriptions}:
-            attachment.wire.signal(payload)
 
     async def drain(self) -> None:
         """Sends every client away, spread over the drain time, and waits until they have gone or it is over."""

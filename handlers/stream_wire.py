@@ -1,57 +1,53 @@
-"""A wire whose answer has no end: WebSocket and SSE. They differ in how an event is written.
+"""A wire whose answer has no end: WebSocket and SSE. They differ in how an event is written, and in what they do with what comes.
 
-Who is live gets the shared bytes of a message at once. Who isn't, is caught up by one coroutine, the pump, which lives
-only while there is something to catch up with; a socket that is full makes its client fall behind, and so back to the pump.
+Who is live is sent what is new by the fan-out. Who isn't, is caught up by the pump, a page at a time, each when the one before
+has left; a socket that is full makes its client fall behind, and so back to the pump.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
-import socket
-import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 
-from tornado.iostream import IOStream, StreamClosedError
-
+from handlers.forms import Writer
+from handlers.link import Link
 from handlers.node import Node, connection_id
 from handlers.wire import PING, Located, error_event, goaway, hello
 from negotiation.identity import User
 from protocol.codes import Refusal, Unavailable
+from protocol.fanout import Form
 from protocol.frames import Ref
 from protocol.message import Message
 from protocol.session import Attachment, Item, Read, Subscription
 
 PAGE_BYTES = 64 * 1024
 """What is written to one socket at a time while it catches up, and so what a slow reader holds of our memory."""
-UNREAD_S = 60.0
-"""A peer that takes nothing for so long is gone (RFC 5482, TCP user timeout)."""
-MAX_CLIENT_BYTES = 2 * 1024 * 1024
-"""What a client may send without our reading it; beyond it the connection is cut. Well above server.MAX_HEADER_BYTES: up to so
-much Tornado goes on reading ahead after the handshake (it keeps the limit of the last read), and a busy client isn't to be cut."""
 UNREAD_BYTES = 256 * 1024
 """Of answers that a client asks for and doesn't read: with more of it, nothing further is taken from it."""
+LEAVE_S = 0.5
+"""For a client to close by itself once it was sent away."""
 
 logger = logging.getLogger("anywire.wire")
 
 
 class StreamWire:
-    """*encode_item* writes an event that moves a position, *encode_control* one that doesn't; *shared* is set where all
-    of a channel's subscribers get the same bytes for a message."""
+    """*form* is what it shares with others, and *writer* writes what it doesn't."""
+
+    __slots__ = (
+        *("_heartbeat_s", "_is_pumping", "_node", "_reading", "_reason", "_sent_s", "_since_s", "_unread_bytes"),
+        *("address", "attachment", "closed", "form", "id", "link", "tick", "transport", "user", "writer"),
+    )
 
     def __init__(
         self,
         node: Node,
         transport: str,
-        stream: IOStream,
+        link: Link,
         user: User,
         address: str,
-        network: str,
         heartbeat_s: float,
-        *,
-        encode_item: Callable[[Item], bytes],
-        encode_control: Callable[[bytes], bytes],
-        shared: Callable[[Message], bytes] | None,
+        writer: Writer,
+        form: Form | None,
     ):
         self.transport = transport
         self.user = user
@@ -59,90 +55,102 @@ class StreamWire:
         self.id = connection_id()
         self.attachment = Attachment(self, node.hub.epoch)
         self.closed = False
-        self.end: Callable[[], None] = stream.close
-        """Ends the connection, in the way of its protocol."""
+        self.form = form
+        self.link = link
+        self.writer = writer
+        self.tick = 0
         self._node = node
-        self._stream = stream
-        self._network = network
         self._heartbeat_s = heartbeat_s
-        self._encode_item = encode_item
-        self._encode_control = encode_control
-        self._shared = shared
-        self._loop = asyncio.get_running_loop()
-        self._since_s = self._sent_s = self._loop.time()
+        self._since_s = self._sent_s = asyncio.get_running_loop().time()
         self._unread_bytes = 0
-        self._pumping: asyncio.Task[None] | None = None
-        self._beat = self._loop.call_later(heartbeat_s, self._heartbeat)
+        self._is_pumping = False
+        self._reading: asyncio.Task[None] | None = None
         self._reason = "the client left"
+        node.wheel.set(self, heartbeat_s)
         node.enter(self)
         node.greeted(transport)
-        logger.info("%s %s came", transport, self.id)
-        stream.max_buffer_size = MAX_CLIENT_BYTES
-        _notice_dead_peers(stream.socket)
 
     # what the attachment asks for
 
     def push(self, subscription: Subscription, messages: list[Message]) -> bool:
-        if self._stream.closed() or self._stream.writing():
-            return False  # closed() is true some time before on_closed() is called
-        if self._shared is not None:
-            self._send(b"".join([self._shared(message) for message in messages]))
-        else:
-            self._send(b"".join([self._encode_item(Item(subscription, message)) for message in messages]))
+        if self.link.is_writing or self.link.is_closed:
+            return False
+        self._send(b"".join([self.writer.item(Item(subscription, message)) for message in messages]))
         return True
 
     def wake(self) -> None:
-        if self._pumping is None and not self._stream.closed():
-            self._pumping = self._loop.create_task(self._pump())
+        if not self._is_pumping and not self.closed:
+            self._is_pumping = True
+            asyncio.get_running_loop().call_soon(self._pump)
 
     def leave(self) -> None:
         self.goaway(random.randint(0, 1000))
 
     def signal(self, payload: bytes) -> None:
-        if not self._stream.closed() and not self._stream.writing():
-            self._send(self._encode_control(payload))
+        if not self.link.is_writing:
+            self._send(self.writer.control(payload))
 
     # what the node asks for
 
     def rename(self, user: User) -> None:
         self.user = user
-        self.greet()
+        self.control(self.hello())
 
     def goaway(self, retry_ms: int) -> None:
         self._reason = "sent away"
-        if not self._stream.closed():
+        if not self.closed:
             self.control(goaway(retry_ms))
-            self._loop.call_later(0.5, self.end)  # the client closes by itself; this is for one that doesn't
+            asyncio.get_running_loop().call_later(LEAVE_S, self.end)
 
     # what the handler asks for
 
-    def greet(self) -> None:
-        self.control(hello(self._node, self.user, self.transport, self.id, self._heartbeat_s, self._network))
+    def begin(self, head: bytes, located: Iterable[Located] = ()) -> None:
+        """What comes first, in one piece: *head*, `hello`, and what is there of channels that could be located at once."""
+        self._is_pumping = True
+        self.attach(located)
+        pulled = self.attachment.pull(PAGE_BYTES)
+        items = [] if isinstance(pulled, Read) else [self.writer.item(item) for item in pulled]
+        self._send(b"".join([head, self.first(), *items]))
+        self._is_pumping = self.attachment.wants_wire
+        if self._is_pumping and not self.link.is_writing:
+            asyncio.get_running_loop().call_soon(self._pump)
+
+    def first(self) -> bytes:
+        return self.writer.control(self.hello())
+
+    def hello(self) -> bytes:
+        return hello(self._node, self.user, self.transport, self.id, self._heartbeat_s, self.address)
+
+    def end(self) -> None:
+        """Ends the connection, in the way of its protocol."""
+        self.link.close()
 
     def control(self, payload: bytes) -> None:
         """Sends an event that answers this client: it isn't dropped. Who reads commands from it heeds `is_clogged`."""
-        if not self._stream.closed():
-            data = self._encode_control(payload)
-            self._unread_bytes = len(data) + (self._unread_bytes if self._stream.writing() else 0)
+        if not self.closed:
+            data = self.writer.control(payload)
+            self._unread_bytes = len(data) + (self._unread_bytes if self.link.is_writing else 0)
             self._send(data)
 
     @property
     def is_clogged(self) -> bool:
         """True where the client has asked for more than it reads."""
-        return self._unread_bytes > UNREAD_BYTES and self._stream.writing()
-
-    async def until_read(self) -> None:
-        """Until everything written so far has left, or the connection is closed."""
-        with contextlib.suppress(StreamClosedError):
-            await self._stream.write(b"")
+        return self._unread_bytes > UNREAD_BYTES and self.link.is_writing
 
     def refuse(self, error: Refusal, *, channel: str | None = None, ref: Ref = None, id: str | None = None) -> None:
         """Answers what can't be done."""
         self._node.metrics.refused.labels(error.code).inc()
         self.control(error_event(error, channel=channel, ref=ref, id=id))
 
-    def attach(self, located: Located) -> None:
-        self.attachment.attach(located.log, located.resolution)
+    def attach(self, located: Iterable[Located]) -> None:
+        for one in located:
+            self.attachment.attach(one.log, one.resolution)
+
+    # what the link and the wheel tell
+
+    def drained(self) -> None:
+        if self._is_pumping and self._reading is None:
+            self._pump()
 
     def on_closed(self) -> None:
         """Frees everything at once."""
@@ -150,60 +158,62 @@ class StreamWire:
             return
         self.closed = True
         self.attachment.close()
-        self._beat.cancel()
-        if self._pumping is not None:
-            self._pumping.cancel()
+        self._node.wheel.unset(self)
+        if self._reading is not None:
+            self._reading.cancel()
         self._node.leave(self)
-        logger.info("%s %s left after %.1f s: %s", self.transport, self.id, self._loop.time() - self._since_s, self._reason)
+        since_s = asyncio.get_running_loop().time() - self._since_s
+        logger.debug("%s %s left after %.1f s: %s", self.transport, self.id, since_s, self._reason)
 
-    async def _pump(self) -> None:
+    def due(self) -> None:
+        """It may be time for a sign of life."""
+        now_s = asyncio.get_running_loop().time()
+        told_s = [s.log.told_s for s in self.attachment.subscriptions.values() if s.is_live]
+        silent_s = now_s - max(self._sent_s, *told_s, 0.0)
+        if silent_s >= self._heartbeat_s:
+            if not self.link.is_writing:  # a full socket carries enough that is unread
+                self._send(self.writer.control(PING))
+            silent_s = 0.0
+        self._node.wheel.set(self, self._heartbeat_s - silent_s)
+
+    def _send(self, data: bytes) -> None:
+        self._sent_s = asyncio.get_running_loop().time()
+        self.link.write(data)
+
+    # catching up
+
+    def _pump(self) -> None:
+        """One page, or the end of catching up."""
+        if self.closed or self.link.is_writing:
+            return  # drained() goes on
         try:
-            while True:
-                pulled = self.attachment.pull(PAGE_BYTES)
-                if isinstance(pulled, Read):
-                    await self._turn()
-                    page = await self._node.feed.page(pulled, PAGE_BYTES)
-                    self._node.catch_up.spend(self.user.id, self.address, sum(len(message.payload) for message in page.messages))
-                    self.attachment.give(pulled, page)
-                elif pulled:
-                    await self._send(b"".join([self._encode_item(item) for item in pulled]))
-                else:
-                    return
-        except StreamClosedError:
-            pass  # on_closed follows
+            pulled = self.attachment.pull(PAGE_BYTES)
+            if isinstance(pulled, Read):
+                self._reading = asyncio.get_running_loop().create_task(self._read(pulled))
+            elif pulled:
+                self._send(b"".join([self.writer.item(item) for item in pulled]))
+                if not self.link.is_writing:
+                    asyncio.get_running_loop().call_soon(self._pump)
+            else:
+                self._is_pumping = False
+        except Exception:  # noqa: BLE001 - a wire that is live but never moves would be the worst
+            self._give_up()
+
+    async def _read(self, read: Read) -> None:
+        try:
+            while (wait_s := self._node.catch_up.wait_s(self.user.id, self.address)) > 0:
+                await asyncio.sleep(wait_s)  # until this user's budget for reading the log allows another page
+            page = await self._node.feed.page(read, PAGE_BYTES)
+            self._node.catch_up.spend(self.user.id, self.address, sum(len(message.payload) for message in page.messages))
+            self.attachment.give(read, page)
+            self._reading = None
+            self._pump()
         except Unavailable as error:
             self._reason = "the log was away"
             self.goaway(round((error.retry_after_s or 1) * 1000))
-        except Exception:  # noqa: BLE001 - a wire that is live but never moves would be the worst
-            logger.exception("%s %s can't be caught up", self.transport, self.id)
-            self.goaway(1000)
-        finally:
-            self._pumping = None
+        except Exception:  # noqa: BLE001 - as in the pump
+            self._give_up()
 
-    async def _turn(self) -> None:
-        """Waits until this user's budget for reading the log allows another page."""
-        while (wait_s := self._node.catch_up.wait_s(self.user.id, self.address)) > 0:
-            await asyncio.sleep(wait_s)
-
-    def _send(self, data: bytes) -> Awaitable[None]:
-        self._sent_s = self._loop.time()
-        return self._stream.write(data)
-
-    def _heartbeat(self) -> None:
-        if self._stream.closed():
-            return  # on_closed() is on its way
-        silent_s = self._loop.time() - self._sent_s
-        if silent_s >= self._heartbeat_s - 0.001:
-            if not self._stream.writing():  # a full socket carries enough that is unread
-                self._send(self._encode_control(PING))
-            silent_s = 0.0
-        self._beat = self._loop.call_later(self._heartbeat_s - silent_s, self._heartbeat)
-
-
-def _notice_dead_peers(sock: socket.socket | None) -> None:
-    if sock is None:
-        return
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if sys.platform == "linux":
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(UNREAD_S * 1000))
+    def _give_up(self) -> None:
+        logger.exception("%s %s can't be caught up", self.transport, self.id)
+        self.goaway(1000)

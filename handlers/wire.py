@@ -1,11 +1,13 @@
 """What the four wires share: the subscriptions that a request asks for, and its first events."""
 
 import asyncio
+import functools
 import re
 from typing import NamedTuple
 
-from handlers.base import Base, encode
-from handlers.node import SERVER, Node
+from handlers.base import Base, encode, parse_parameters
+from handlers.http1 import SERVER
+from handlers.node import Node
 from negotiation.authorize import BY_ENDPOINT, authorize
 from negotiation.identity import User
 from negotiation.offer import MAX_CHANNELS
@@ -26,6 +28,10 @@ class Located(NamedTuple):
     resolution: Resolution
 
 
+REMEMBERED_CHARS = 512
+"""Of a query: that of one who follows a few channels."""
+
+
 class Wire(Base):
     """A request that attaches its client to channels."""
 
@@ -37,15 +43,44 @@ class Wire(Base):
             raise ProtocolError("transport-disabled")
         self.node.admit(self.outside.address)
 
-    def subscriptions(self, parameters: dict[str, list[str]]) -> dict[str, Start]:
-        """Channel to START, the last one named wins; Last-Event-ID overrides. Raises ProtocolError."""
-        subs = [parse_sub(text) for text in parameters.get("sub", [])]
-        starts = {sub.channel: sub.start for sub in subs}
-        if len(starts) > MAX_CHANNELS:
-            raise ProtocolError("bad-request", f"A connection has at most {MAX_CHANNELS} channels.", field="sub")
-        cursor = self.request.headers.get("Last-Event-ID") or parameters.get("lastEventId", [""])[-1]
-        starts.update({channel: position for channel, position in parse_cursor(cursor).items() if channel in starts})
-        return starts
+    def asked(self) -> Asked:
+        """Raises ProtocolError."""
+        parameters = self.parameters()
+        return Asked(parameters, starts(parameters, self.request.headers.get("Last-Event-ID")))
+
+
+class Asked(NamedTuple):
+    """What the parameters of a wire say. Shared by all who say the same: never changed."""
+
+    parameters: dict[str, list[str]]
+    starts: dict[str, Start]
+
+
+_RANDOM = re.compile(r"(?:^|(?<=&))_=[^&]*(?:&|$)")
+"""What clients add, so that no two URLs are the same."""
+
+
+def ask(query: str, cursor: str | None) -> Asked:
+    """What a query and a Last-Event-ID say. Raises ProtocolError."""
+    query = _RANDOM.sub("", query)
+    return _ask(query, cursor) if len(query) <= REMEMBERED_CHARS else _ask.__wrapped__(query, cursor)
+
+
+@functools.lru_cache(4096)
+def _ask(query: str, cursor: str | None) -> Asked:
+    parameters = parse_parameters(query)
+    return Asked(parameters, starts(parameters, cursor))
+
+
+def starts(parameters: dict[str, list[str]], cursor: str | None) -> dict[str, Start]:
+    """Channel to START, the last one named wins; Last-Event-ID overrides. Raises ProtocolError."""
+    subs = [parse_sub(text) for text in parameters.get("sub", [])]
+    found = {sub.channel: sub.start for sub in subs}
+    if len(found) > MAX_CHANNELS:
+        raise ProtocolError("bad-request", f"A connection has at most {MAX_CHANNELS} channels.", field="sub")
+    cursor = cursor or parameters.get("lastEventId", [""])[-1]
+    found.update({channel: position for channel, position in parse_cursor(cursor).items() if channel in found})
+    return found
 
 
 def seconds(parameters: dict[str, list[str]], name: str, default_s: float, unit_s: float = 1.0) -> float:
@@ -63,6 +98,20 @@ def heartbeat_s(parameters: dict[str, list[str]], node: Node) -> float:
     if asked_s < MIN_HEARTBEAT_S:
         raise ProtocolError("bad-request", "heartbeat is at least 500 ms.", field="heartbeat")
     return min(asked_s, node.settings.heartbeat_s)
+
+
+def locate_now(node: Node, user: User, starts: dict[str, Start]) -> list[Located] | None:
+    """As `locate`, where all of it is in memory and allowed; else None."""
+    found = []
+    for channel, start in starts.items():
+        if channel.partition(":")[0] in BY_ENDPOINT or (known := node.feed.locate_now(channel, start)) is None:
+            return None
+        try:
+            authorize(user, "read", channel)
+        except ProtocolError:
+            return None
+        found.append(Located(start, *known))
+    return found
 
 
 async def locate(node: Node, user: User, starts: dict[str, Start], ref: Ref = None) -> tuple[list[Located], list[bytes]]:
@@ -91,7 +140,7 @@ async def locate(node: Node, user: User, starts: dict[str, Start], ref: Ref = No
     return [located for located in found if located is not None], errors
 
 
-def hello(node: Node, user: User, transport: str, connection: str, heartbeat_s: float, network: str) -> bytes:
+def hello(node: Node, user: User, transport: str, connection: str, heartbeat_s: float, address: str) -> bytes:
     return encode(
         {
             "type": "hello",
@@ -99,7 +148,7 @@ def hello(node: Node, user: User, transport: str, connection: str, heartbeat_s: 
             "connection": connection,
             "heartbeat": round(heartbeat_s * 1000),
             "server": SERVER,
-            "network": network,
+            "network": node.network(address),
             "user": user.public(),
         }
     )

@@ -109,6 +109,10 @@ class Subscription:
         return self._offset if self._offset is not None else self.log.sent
 
     @property
+    def is_live(self) -> bool:
+        return self._group is not None
+
+    @property
     def newest(self) -> int:
         """The channel's head, as far as this process knows."""
         assert self.log.head is not None

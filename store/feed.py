@@ -60,6 +60,14 @@ class Feed:
             logger.warning("can't tell where %s stands: %s", channel, type(error).__name__)
             raise Unavailable() from error
 
+    def locate_now(self, channel: str, start: Start) -> tuple[ChannelLog, Resolution] | None:
+        """As `locate`, where memory can tell; else None."""
+        log = self._hub.log(channel)
+        if log.head is None or log.held is not None:
+            return None
+        resolution = resolve(start, self._hub.epoch, log)
+        return None if resolution is None else (log, resolution)
+
     async def newest(self, channel: str) -> Message | None:
         """The channel's newest message, None in an empty one. Raises Unavailable."""
         await self.locate(channel, Next())  # from now on the hub is told

@@ -1,0 +1,139 @@
+"""A WebSocket connection (RFC 6455) on a link: messages, pings, and an end that both sides hear of."""
+
+import asyncio
+from collections.abc import Awaitable
+
+from handlers.link import Link
+from protocol.websocket import Binary, Close, Fault, Ping, Pong, Receiver, Text
+from protocol.websocket_frames import close_frame, ping_frame, pong_frame
+
+CLOSE_S = 5.0
+"""For a peer to answer our close frame."""
+LINGER_S = 2.0
+"""What a peer that broke the protocol still sends is read for so long: closing on unread bytes sends a RST, which takes the
+close frame back (RFC 9112 section 9.6 says the same of HTTP)."""
+QUIET_S = 0.5
+"""Once nothing has come for so long, nothing is on its way: a client that waits for our end of the connection gets it."""
+
+
+class WebSocketConnection:
+    """To be subclassed: what is done with a message. Nothing further is read before that is done."""
+
+    __slots__ = ("_ending", "_has_heard", "_is_waiting", "_receiver", "link")
+
+    def __init__(self, link: Link, max_bytes: int, *, deflate: bool = False):
+        self.link = link
+        self._receiver = Receiver(max_bytes, deflate=deflate)
+        self._is_waiting = False
+        """True while nothing may be read."""
+        self._has_heard = True
+        """Since the last ping, or while it lingers, since it last looked."""
+        self._ending: asyncio.TimerHandle | None = None
+        """Set once a close frame was sent."""
+
+    def on_text(self, text: str) -> Awaitable[None] | None:
+        """What is returned, has to be done before the next message is read."""
+        raise NotImplementedError
+
+    def on_binary(self, data: bytes) -> Awaitable[None] | None:
+        raise NotImplementedError
+
+    def close(self, code: int) -> None:
+        """Says so to the peer, and ends the connection once that has answered (section 7.1.2)."""
+        if self._ending is None and not self.link.is_closed:
+            self.link.write(close_frame(code))
+            self._ending = asyncio.get_running_loop().call_later(CLOSE_S, self.link.close)
+
+    def ping(self) -> None:
+        """Asks for a sign of life, and ends a connection that gave none since it was last asked (section 5.5.2)."""
+        if not self._has_heard:
+            self.link.close()
+        elif not self.link.is_writing and self._ending is None:  # of a peer that doesn't read TCP tells by itself
+            self._has_heard = False
+            self.link.write(ping_frame())
+
+    # what the link tells
+
+    def received(self, data: bytes) -> None:
+        self._has_heard = True
+        self._receiver.feed(data)
+        if not self._is_waiting:
+            self._read()
+
+    def drained(self) -> None:
+        if self._is_waiting is None:
+            self._go_on()
+
+    def closed(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+
+    # what comes
+
+    def _read(self) -> None:
+        while not self._is_waiting and (event := self._receiver.next()) is not None:
+            match event:
+                case Text(text):
+                    self._wait_for(self.on_text(text) if self._ending is None else None)
+                case Binary(data):
+                    self._wait_for(self.on_binary(data) if self._ending is None else None)
+                case Ping(data):
+                    self._pong(data)
+                case Pong():
+                    pass
+                case Close(code):
+                    self._answer_close(code)
+                case Fault(code, _):
+                    self._abort(code)
+
+    def _wait_for(self, done: Awaitable[None] | None) -> None:
+        if done is not None:
+            self._wait()
+            asyncio.ensure_future(done).add_done_callback(lambda _: self._go_on())
+
+    def _wait(self) -> None:
+        self._is_waiting = True
+        self.link.pause()
+
+    def _go_on(self) -> None:
+        self._is_waiting = False
+        if not self.link.is_closed:
+            self.link.resume()
+            self._read()
+
+    def _pong(self, data: bytes) -> None:
+        if self._ending is None:
+            self.link.write(pong_frame(data))
+            if self.link.is_writing:  # pongs that aren't read must not pile up
+                self._wait_for(self.until_read())
+
+    async def until_read(self) -> None:
+        """Until everything written so far has left, or the connection is closed."""
+        raise NotImplementedError
+
+    def _answer_close(self, code: int) -> None:
+        if self._ending is None:
+            self.link.write(close_frame(code))
+        else:
+            self._ending.cancel()
+        if self.link.is_writing:
+            self._ending = asyncio.get_running_loop().call_later(CLOSE_S, self.link.close)
+        else:
+            self.link.close()
+
+    def _abort(self, code: int) -> None:
+        """Of a peer that is to blame, and may still listen."""
+        if self._ending is None:
+            self.link.write(close_frame(code))
+        else:
+            self._ending.cancel()
+        loop = asyncio.get_running_loop()
+        self._linger(loop.time() + LINGER_S)
+
+    def _linger(self, until_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._has_heard and loop.time() < until_s:
+            self._has_heard = False
+            self._ending = loop.call_later(QUIET_S, self._linger, until_s)
+        else:
+            self.link.close()

@@ -1,0 +1,47 @@
+"""One timer for all connections: what is due in the same tick is looked at together.
+
+A timer of the loop's own for each connection would be the larger part of what an idle one costs.
+"""
+
+import asyncio
+from typing import Protocol
+
+TICK_S = 0.05
+
+
+class Due(Protocol):
+    tick: int
+
+    def due(self) -> None: ...
+
+
+class Wheel:
+    def __init__(self) -> None:
+        self._ticks: dict[int, dict[Due, None]] = {}
+        self._now = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(self, thing: Due, after_s: float) -> None:
+        """Calls `thing.due()` in *after_s* seconds, up to a tick later; in place of what was set for it before."""
+        loop = asyncio.get_running_loop()
+        self.unset(thing)
+        thing.tick = int((loop.time() + after_s) / TICK_S) + 1
+        self._ticks.setdefault(thing.tick, {})[thing] = None
+        if self._timer is None:
+            self._now = int(loop.time() / TICK_S)
+            self._timer = loop.call_later(TICK_S, self._turn, loop)
+
+    def unset(self, thing: Due) -> None:
+        waiting = self._ticks.get(thing.tick)
+        if waiting is not None:
+            waiting.pop(thing, None)
+
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = int(loop.time() / TICK_S)
+        try:
+            while self._now < now:
+                self._now += 1
+                for thing in self._ticks.pop(self._now, ()):
+                    thing.due()
+        finally:
+            self._timer = loop.call_later(TICK_S, self._turn, loop) if self._ticks else None
