@@ -5,6 +5,9 @@ from typing import Any
 import msgspec
 
 from protocol.positions import Position
+from protocol.websocket_frames import text_frame
+
+websocket_frame = text_frame
 
 _encode = msgspec.json.Encoder().encode
 
@@ -29,7 +32,7 @@ class Message:
     def websocket(self) -> bytes:
         """One unmasked text frame, RFC 6455 section 5.2."""
         if self._websocket is None:
-            self._websocket = websocket_frame(self.payload)
+            self._websocket = text_frame(self.payload)
         return self._websocket
 
     @property
@@ -54,16 +57,6 @@ def encode_message(kind: str, channel: str, position: Position, *, id: str, time
     """
     parts = (kind.encode(), channel.encode(), position.offset, str(position).encode(), _encode(id), time, _encode(user), data)
     return Message(position.offset, _EVENT % parts, kind == "state")
-
-
-def websocket_frame(payload: bytes) -> bytes:
-    """An unmasked, unfragmented text frame (RFC 6455 section 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return b"\x81" + size.to_bytes(1) + payload
-    if size < 65536:
-        return b"\x81\x7e" + size.to_bytes(2) + payload
-    return b"\x81\x7f" + size.to_bytes(8) + payload
 
 
 def sse_block(payload: bytes, event_id: str = "") -> bytes:
