@@ -9,13 +9,11 @@ import os
 import signal
 import socket
 import sys
-import time
 
-import tornado.httpserver
 import tornado.netutil
 from pymongo.errors import PyMongoError
 
-from handlers.application import application
+from handlers.doors import Doors
 from handlers.node import Node
 from handlers.script import Script
 from negotiation.identity import Identity
@@ -43,14 +41,6 @@ from tasks.runner import Runner
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: all clients come at once after a restart."""
-MAX_HEADER_BYTES = 1024 * 1024
-"""What is read before the connection is cut; handlers refuse far less, with an answer."""
-MAX_BODY_BYTES = 64 * 1024 * 1024
-"""What is read before it is refused with an answer; handlers keep far less of it."""
-IDLE_S = 120.0
-"""How long a connection may send no request, or a request no headers."""
-BODY_S = 60.0
-"""How long a body may take to arrive."""
 FREE_BYTES = 200 * 1024 * 1024
 """Below this much free disk nothing more is taken: mongod aborts when there is none left."""
 DISK_EVERY_S = 2.0
@@ -80,26 +70,22 @@ async def serve(settings: Settings) -> None:
                 f"MongoDB refuses what the server needs: {type(error).__name__}: {error}.\nIs an election under way? Then try again. "
                 f"Otherwise the database {connection.database.name} holds something that no server of this version wrote.",
             ) from error
-        server = tornado.httpserver.HTTPServer(
-            application(node, await script),
-            max_header_size=MAX_HEADER_BYTES,
-            max_body_size=MAX_BODY_BYTES,
-            idle_connection_timeout=IDLE_S,
-            body_timeout=BODY_S,
-        )
-        server.add_sockets(sockets)
+        doors = Doors(node, await script)
+        started.callback(doors.close)
+        doors.open(sockets)
         node.load.start()
         spare_the_collector()
         host, port = sockets[0].getsockname()[:2]
-        print(f"Anywire is ready at http://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
+        scheme = "https" if settings.tls_cert else "http"
+        print(f"Anywire is ready at {scheme}://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
         await stop.wait()
         logger.info("stopping")
         await node.drain()  # who still comes is told to try elsewhere
-        server.stop()
+        doors.stop()
         await node.log.close()
         await node.votes.counted()
         await asyncio.sleep(LAST_ANSWERS_S)
-        await server.close_all_connections()
+        await doors.http.close_all_connections()
 
 
 async def _node(settings: Settings, connection: Connection, started: contextlib.AsyncExitStack) -> Node:
@@ -107,7 +93,8 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
     meta = await load_meta(connection.database)
     process = os.urandom(6)
     reader = Reader(connection.database, meta.epoch)
-    hub = Hub(meta.epoch, lambda channel: feed.fill(channel), time.monotonic, asyncio.get_running_loop().call_later)
+    loop = asyncio.get_running_loop()
+    hub = Hub(meta.epoch, lambda channel: feed.fill(channel), loop.time, loop.call_later, loop.call_soon)
     feed = Feed(reader, hub)
     started.push_async_callback(feed.close)
     writer = Writer(connection.database, reader, hub, process)

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         ("127.0.0.0/8", "::1/128"), description="Addresses whose X-Forwarded headers are believed, comma-separated; none: nobody's."
     )
+    deflate: CliImplicitFlag[bool] = Field(False, description="Compress WebSocket messages (permessage-deflate) where the client can.")
+    tls_cert: Path | None = Field(None, description="A certificate chain (PEM): the server speaks HTTPS itself.")
+    tls_key: Path | None = Field(None, description="The certificate's private key (PEM).")
     follow_parent: CliImplicitFlag[bool] = Field(False, description="Stop when the process that started the server ends (make run).")
 
     @property

@@ -9,7 +9,7 @@ from handlers.history import History
 from handlers.jobs import JobCancel, JobItems, JobList, JobOne
 from handlers.node import Node
 from handlers.ops import Healthz, MetricsText, Readyz
-from handlers.poll_wire import LongPoll, ShortPoll
+from handlers.poll import LongPoll, ShortPoll
 from handlers.publish import Publish
 from handlers.run import RunTask
 from handlers.script import Script, ScriptHandler
@@ -17,10 +17,7 @@ from handlers.sse import Sse
 from handlers.stats import Stats
 from handlers.visitor import Me, Negotiate, Report
 from handlers.votes import VoteBallot, VoteClose, VoteList, VoteOne
-from handlers.websocket import MAX_FRAME_BYTES, WebSocket
-
-PING_S = 25
-"""RFC 6455 pings; a pong that is overdue by as much ends the connection."""
+from handlers.websocket import WebSocket
 
 
 def application(node: Node, script: Script) -> tornado.web.Application:
@@ -54,7 +51,4 @@ def application(node: Node, script: Script) -> tornado.web.Application:
         node=node,
         default_handler_class=pages.NotFound,
         log_function=lambda handler: None,
-        websocket_ping_interval=PING_S,
-        websocket_ping_timeout=PING_S,
-        websocket_max_message_size=MAX_FRAME_BYTES,
     )

@@ -221,6 +221,13 @@ class Base(tornado.web.RequestHandler):
     def check_xsrf_cookie(self) -> None:
         """Nothing: the origin was checked, and bodies are JSON; the pages' forms check their token themselves."""
 
+    def lines(self) -> bytes:
+        """The fields that an answer written by hand has beside its own."""
+        fields = [*self.cors.items()]
+        if hasattr(self, "_new_cookie"):
+            fields += [("Set-Cookie", morsel.OutputString(None)) for morsel in self._new_cookie.values()]
+        return "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
+
     # what is offered
 
     def offer(self) -> dict[str, Any]:

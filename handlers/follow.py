@@ -48,6 +48,8 @@ class _Item(msgspec.Struct):
 class Bell:
     """A wire that only rings."""
 
+    form = None
+
     def __init__(self, epoch: str):
         self.attachment = Attachment(self, epoch)
         self.rung = asyncio.Event()

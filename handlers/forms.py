@@ -72,17 +72,23 @@ class SseCursor:
 
     __slots__ = ("_cursor", "_form")
 
-    def __init__(self, is_chunked: bool, cursor: dict[str, Position]):
+    def __init__(self, is_chunked: bool):
         self._form = SseForm(is_chunked, False)
+        self._cursor: dict[str, Position] = {}
+
+    def begin(self, cursor: dict[str, Position]) -> None:
         self._cursor = cursor
 
     def item(self, item: Item) -> bytes:
         self._cursor[item.subscription.channel] = Position(item.subscription.attachment.epoch, item.message.offset)
         cursor = ",".join(f"{channel}@{position}" for channel, position in self._cursor.items())
-        return self._form.framed(sse_block(item.message.payload, cursor if len(cursor) <= MAX_CURSOR_BYTES else ""))
+        return self.framed(sse_block(item.message.payload, cursor if len(cursor) <= MAX_CURSOR_BYTES else ""))
 
     def control(self, payload: bytes) -> bytes:
         return self._form.control(payload)
+
+    def framed(self, block: bytes) -> bytes:
+        return self._form.framed(block)
 
 
 class PollForm(NamedTuple):

@@ -73,6 +73,8 @@ def parse_head(data: bytes, remote_ip: str) -> Head | None:
         headers[name.lower()] = value.strip(" \t")
     if len(headers) != len(lines) or "host" not in headers or not _UNUSUAL.isdisjoint(headers):
         return None
+    if dict.get(headers, "connection", "keep-alive").lower() != "keep-alive" and found[1] != b"/v1/websocket":
+        return None
     return Head(found[1].decode("ascii"), (found[2] or b"").decode("ascii"), found[3], headers, remote_ip, found.end())
 
 

@@ -6,11 +6,14 @@ epoll: no handle, no key and no context for each connection. It needs Linux; els
 """
 
 import asyncio
+import logging
 import select
 import socket
 import sys
 from collections.abc import Callable
 from typing import Protocol
+
+logger = logging.getLogger("anywire.link")
 
 READ_BYTES = 32 * 1024
 EVENTS = 64
@@ -66,13 +69,12 @@ def _refuse(data: bytes) -> int:
 class SocketLink:
     __slots__ = ("_events", "_poller", "_queue", "_socket", "owner", "send")
 
-    def __init__(self, sock: socket.socket, poller: "Poller", owner: Owner):
-        """*sock* doesn't block."""
+    def __init__(self, sock: socket.socket, poller: "Poller"):
+        """*sock* doesn't block; the owner is to be set before the next turn of the loop."""
         self._socket: socket.socket | None = sock
         self._poller = poller
         self._events = select.EPOLLIN
         self._queue: bytearray | None = None
-        self.owner = owner
         self.send: Callable[[bytes], int] = sock.send
         poller.add(sock.fileno(), self, self._events)
 
@@ -115,7 +117,9 @@ class SocketLink:
         sock = self.release()
         if sock is not None:
             sock.close()
-            self.owner.closed()
+            owner = self.owner
+            del self.owner  # which has us: together they would wait for the garbage collector
+            owner.closed()
 
     def release(self) -> socket.socket | None:
         """The socket itself, which is no longer watched; None where it is closed already."""
@@ -195,7 +199,11 @@ class Poller:
         for descriptor, events in self._epoll.poll(0, EVENTS):
             link = self._links.get(descriptor)
             if link is not None:  # else it was closed by what another one brought
-                link.ready(events)
+                try:
+                    link.ready(events)
+                except Exception:  # noqa: BLE001 - a fault with one connection must not be one with all
+                    logger.exception("a connection is given up")
+                    link.close()
 
 
 def is_available() -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from handlers.limits import Buckets, CatchUp, Reports
+from handlers.link import Poller
 from handlers.load import Load
 from handlers.metrics import Metrics
 from handlers.wheel import Wheel
@@ -31,7 +32,6 @@ from store.reader import Reader
 from store.uploads import Uploads
 from store.votes import Votes
 from tasks.runner import Runner
-
 
 KNOWN_ADDRESSES = 10_000
 
@@ -66,6 +66,8 @@ class Node:
     connections: set[Connection] = field(default_factory=set)
     addresses: Counter[str] = field(default_factory=Counter)
     draining: bool = False
+    poller: Poller | None = None
+    """Watches bare sockets; None where all connections are Tornado's."""
 
     def __post_init__(self) -> None:
         self.metrics = Metrics()

@@ -4,17 +4,17 @@ The server keeps nothing between two requests; `next` tells the client what to a
 """
 
 import asyncio
-import logging
-from urllib.parse import quote
 
-from handlers.base import encode
+from handlers.asked import Asked, seconds
+from handlers.forms import poll_body, sub
 from handlers.node import Node, connection_id
-from handlers.wire import Located, Wire, goaway, hello, locate, seconds
+from handlers.wire import Located, goaway, hello
 from negotiation.identity import User
 from protocol.codes import ProtocolError
+from protocol.fanout import Form
 from protocol.message import Message
 from protocol.positions import Position
-from protocol.session import Attachment, Read, Subscription
+from protocol.session import Attachment, Link, Read, Subscription
 
 MESSAGES_BYTES = 768 * 1024
 """An answer holds 1 MiB at most: this leaves room for the message that goes over it, the signals, and what is around them."""
@@ -22,160 +22,112 @@ SIGNALS_EVERY_S = 1.0
 """Signals answer a held poll at most so often."""
 SIGNALS_BYTES = 128 * 1024
 
-logger = logging.getLogger("anywire.wire")
-
 
 class PollWire:
-    """One request: it never takes a push, it is woken by one and pulls."""
+    """One request: it is woken by what is new, and pulls it."""
 
-    def __init__(self, node: Node, transport: str, user: User, address: str, network: str):
+    __slots__ = ("_node", "_signals_bytes", "_since_s", "address", "attachment", "events", "form", "link", "tick", "transport", "user")
+
+    link: Link
+
+    def __init__(self, node: Node, transport: str, user: User, address: str):
         self.transport = transport
         self.user = user
         self.address = address
         self.attachment = Attachment(self, node.hub.epoch)
         self.events: list[bytes] = []
         """What is neither message nor state, in the order in which it came."""
-        self._loop = asyncio.get_running_loop()
-        self._since_s = self._loop.time()
-        self._signals_bytes = 0
-        self._woken = asyncio.Event()
+        self.form: Form | None = None
+        self.tick = 0
         self._node = node
-        self._network = network
+        self._since_s = asyncio.get_running_loop().time()
+        self._signals_bytes = 0
         node.enter(self)
+
+    def wake(self) -> None:
+        raise NotImplementedError
+
+    def due(self) -> None:
+        """It was held for long enough."""
+        raise NotImplementedError
 
     def push(self, subscription: Subscription, messages: list[Message]) -> bool:
         return False
-
-    def wake(self) -> None:
-        self._woken.set()
 
     def leave(self) -> None:
         self.goaway(0)
 
     def signal(self, payload: bytes) -> None:
+        if not self._signals_bytes:
+            since_s = asyncio.get_running_loop().time() - self._since_s
+            self._node.wheel.hasten(self, max(0.0, SIGNALS_EVERY_S - since_s))
         self._signals_bytes += len(payload)
         if self._signals_bytes <= SIGNALS_BYTES:
             self.events.append(payload)
-            self._loop.call_at(self._since_s + SIGNALS_EVERY_S, self._woken.set)
 
     def rename(self, user: User) -> None:
         self.user = user
         self.events.append(self.hello())
-        self._woken.set()
+        self.wake()
 
     def hello(self) -> bytes:
-        return hello(self._node, self.user, self.transport, connection_id(), self._node.settings.heartbeat_s, self._network)
+        return hello(self._node, self.user, self.transport, connection_id(), self._node.settings.heartbeat_s, self.address)
 
     def goaway(self, retry_ms: int) -> None:
         self.events.append(goaway(retry_ms))
-        self._woken.set()
+        self.wake()
 
-    async def collect(self) -> list[bytes]:
-        """Messages and states that are there now, bounded so that the answer is too. Raises Unavailable, ProtocolError rate-limited."""
+    def greet(self, errors: list[bytes]) -> None:
+        self._node.greeted(self.transport)
+        self.events += [self.hello(), *errors]
+
+    def attach(self, located: list[Located]) -> None:
+        """Who goes on where he was isn't told so again."""
+        for one in located:
+            self.attachment.attach(one.log, one.resolution, announce=not resumed(one))
+
+    def collect_now(self) -> list[bytes] | Read:
+        """Messages and states that are in memory, bounded so that the answer is too; or what has to be read first."""
         taken: list[bytes] = []
         size = 0
         while size < MESSAGES_BYTES:
             pulled = self.attachment.pull(MESSAGES_BYTES - size)
             if isinstance(pulled, Read):
-                if taken and self._node.catch_up.wait_s(self.user.id, self.address) > 0:
-                    break
-                self._node.catch_up.check(self.user.id, self.address)
-                page = await self._node.feed.page(pulled, MESSAGES_BYTES - size)
-                self._node.catch_up.spend(self.user.id, self.address, sum(len(message.payload) for message in page.messages))
-                self.attachment.give(pulled, page)
-            elif pulled:
-                taken.extend(item.message.payload for item in pulled)
-                size += sum(len(item.message.payload) for item in pulled)
-            else:
+                return taken or pulled
+            if not pulled:
                 break
+            taken.extend(item.message.payload for item in pulled)
+            size += sum(len(item.message.payload) for item in pulled)
         return taken
 
-    async def wait(self, hold_s: float) -> None:
-        """Until something is there, or *hold_s* seconds are over."""
-        self._woken.clear()
-        try:
-            async with asyncio.timeout(hold_s):
-                await self._woken.wait()
-        except TimeoutError:
-            pass
-
-    def next(self) -> str:
-        """The parameters of the following request."""
+    def body(self, first: list[bytes], messages: list[bytes]) -> bytes:
+        """The answer: *first*, then *messages*, then what came meanwhile, and the parameters of the following request."""
         epoch = self.attachment.epoch  # the log may have begun another life while this was held
-        return "&".join(
-            f"sub={quote(f'{channel}@{Position(epoch, subscription.offset)}', safe='')}"
-            for channel, subscription in self.attachment.subscriptions.items()
-        )
+        subscriptions = self.attachment.subscriptions.values()
+        following = "&".join([sub(one.channel, f"{epoch}-{one.offset}") for one in subscriptions])
+        more = {"poll": round(self._node.settings.poll_s * 1000 * self._node.load.factor)} if self.transport == "short-poll" else {}
+        return poll_body([*first, *messages, *self.events], following, **more)
 
     def on_closed(self) -> None:
         self.attachment.close()
+        self._node.wheel.unset(self)
         self._node.leave(self)
 
 
-class Poll(Wire):
-    wire: PollWire | None = None
-    gone = False
+def check(asked: Asked) -> bool:
+    """Whether it asks for `hello` in any case. Raises ProtocolError."""
+    wants_hello = asked.parameters.get("hello", ["0"])[-1] == "1"
+    if not asked.starts and not wants_hello:
+        raise ProtocolError("bad-request", "sub names the channels to follow.", field="sub")
+    return wants_hello
 
-    def hold_s(self, parameters: dict[str, list[str]]) -> float:
+
+def hold_s(transport: str, asked: Asked, node: Node) -> float:
+    """How long it may be held. Raises ProtocolError."""
+    if transport == "short-poll":
         return 0.0
-
-    def extra(self) -> dict[str, int]:
-        """What the answer says beside events and next."""
-        return {}
-
-    async def get(self) -> None:
-        parameters = self.parameters()
-        starts = self.subscriptions(parameters)
-        hold_s = self.hold_s(parameters)
-        wants_hello = parameters.get("hello", ["0"])[-1] == "1"
-        if not starts and not wants_hello:
-            raise ProtocolError("bad-request", "sub names the channels to follow.", field="sub")
-        self.wire = wire = PollWire(self.node, self.transport, self.user, self.outside.address, self.network())
-        try:
-            self.node.locates.take(self.user.id, len(starts))
-            located, errors = await locate(self.node, self.user, starts)
-            fresh = [one for one in located if not _resumed(one)]
-            for one in located:
-                wire.attachment.attach(one.log, one.resolution, announce=one in fresh)
-            first = errors
-            if wants_hello or fresh or errors:
-                first = [wire.hello(), *errors]
-                self.node.greeted(self.transport)
-            events = await wire.collect()
-            if not (first or events or wire.events) and hold_s and not self.gone:
-                await wire.wait(hold_s)
-                events = await wire.collect()
-            if self.gone:
-                return
-            self.set_header("Content-Type", "application/json")
-            body = b",".join([*first, *events, *wire.events])
-            tail = encode({"next": wire.next(), **self.extra()})
-            self.write(b'{"events":[' + body + b"]," + tail[1:])
-        finally:
-            wire.on_closed()
-
-    post = get
-
-    def on_connection_close(self) -> None:
-        super().on_connection_close()
-        self.gone = True
-        if self.wire is not None:
-            self.wire.wake()
+    return min(seconds(asked.parameters, "wait", node.settings.hold_s), node.settings.hold_s)
 
 
-class LongPoll(Poll):
-    transport = "long-poll"
-
-    def hold_s(self, parameters: dict[str, list[str]]) -> float:
-        return min(seconds(parameters, "wait", self.node.settings.hold_s), self.node.settings.hold_s)
-
-
-class ShortPoll(Poll):
-    transport = "short-poll"
-
-    def extra(self) -> dict[str, int]:
-        return {"poll": round(self.node.settings.poll_s * 1000 * self.node.load.factor)}
-
-
-def _resumed(located: Located) -> bool:
+def resumed(located: Located) -> bool:
     return isinstance(located.start, Position) and located.resolution.recovered

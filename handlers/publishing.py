@@ -61,4 +61,4 @@ class Publisher:
         if not user.backend:
             self._node.publishes.take(user.id)
         head = encode({"type": "signal", "channel": channel, "user": user.public()})
-        self._node.signal(channel, head[:-1] + b',"data":' + checked + b"}")
+        self._node.hub.signal(channel, head[:-1] + b',"data":' + checked + b"}")

@@ -5,116 +5,105 @@ import random
 
 from tornado.iostream import StreamClosedError
 
+from handlers.asked import Asked, heartbeat_s
+from handlers.forms import SseCursor, SseForm
+from handlers.link import Link
+from handlers.node import Node
+from handlers.stream_link import link_of
 from handlers.stream_wire import StreamWire
-from handlers.wire import PING, Located, Wire, heartbeat_s, locate, retry_ms
+from handlers.wire import PING, Located, Wire, locate, retry_ms
+from negotiation.identity import User
 from protocol.codes import ProtocolError, Unavailable
 from protocol.message import sse_block
-from protocol.positions import Position, Start
-from protocol.session import Item
+from protocol.positions import Position
 
 PROOF_S = 0.02
 """A ping of its own so soon after the first block shows up boxes that hold one event back."""
-MAX_CURSOR_BYTES = 2048
 RETRY_MS = (1000, 3000)
 """When a browser's own EventSource comes again, spread so that a restart isn't a stampede."""
+MAX_CLIENT_BYTES = 2 * 1024 * 1024
+"""What a client may send behind its request before it is cut."""
+HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+
+
+def check(asked: Asked) -> None:
+    """Raises ProtocolError."""
+    if not asked.starts:
+        raise ProtocolError("bad-request", "sub names the channels to follow.", field="sub")
+
+
+class SseWire(StreamWire):
+    __slots__ = ("_received_bytes",)
+
+    def __init__(self, node: Node, link: Link, user: User, address: str, asked: Asked, *, is_chunked: bool):
+        """Raises ProtocolError."""
+        beat_s = heartbeat_s(asked.parameters, node)
+        has_ids = asked.parameters.get("ids", ["1"])[-1] != "0"
+        if has_ids and len(asked.starts) > 1:
+            super().__init__(node, "sse", link, user, address, beat_s, SseCursor(is_chunked), None)
+        else:
+            form = SseForm(is_chunked, has_ids)
+            super().__init__(node, "sse", link, user, address, beat_s, form, form)
+        self._received_bytes = 0
+        link.owner = self
+
+    def start(self, asked: Asked, located: list[Located] | None, head: bytes = b"") -> None:
+        """Says what comes first, behind *head*, and begins to follow; *located* where that is known at once."""
+        loop = asyncio.get_running_loop()
+        if located is not None:
+            self._know(located)
+            self.begin(head, located)
+            loop.call_later(PROOF_S, self.control, PING)
+        else:
+            self.begin(head)
+            loop.create_task(self._follow(asked, loop.time() + PROOF_S))
+
+    def first(self) -> bytes:
+        return self.writer.framed(b"retry: %d\n" % random.randint(*RETRY_MS) + sse_block(self.hello()))
+
+    def received(self, data: bytes) -> None:
+        self._received_bytes += len(data)
+        if self._received_bytes > MAX_CLIENT_BYTES:
+            self.link.close()
+
+    def _know(self, located: list[Located]) -> None:
+        if isinstance(self.writer, SseCursor):
+            self.writer.begin({one.log.name: Position(self.attachment.epoch, one.resolution.offset) for one in located})
+
+    async def _follow(self, asked: Asked, proof_s: float) -> None:
+        try:
+            located, errors = await locate(self._node, self.user, asked.starts)
+        except Unavailable as error:
+            self.refuse(error)
+            self.goaway(retry_ms(error))
+            return
+        if self.is_closed:
+            return
+        for error in errors:
+            self.control(error)
+        self._know(located)
+        self.attach(located)
+        asyncio.get_running_loop().call_at(proof_s, self.control, PING)  # behind every `subscribed`, however long the log took
 
 
 class Sse(Wire):
     transport = "sse"
 
     async def get(self) -> None:
-        parameters = self.parameters()
-        starts = self.subscriptions(parameters)
-        if not starts:
-            raise ProtocolError("bad-request", "sub names the channels to follow.", field="sub")
-        beat_s = heartbeat_s(parameters, self.node)
-        self.node.locates.take(self.user.id, len(starts))
-        events = _Events(self.node.hub.epoch, ids=parameters.get("ids", ["1"])[-1] != "0", chunked=self.request.version == "HTTP/1.1")
-
-        self.set_header("Content-Type", "text/event-stream")
-        self.set_header("Cache-Control", "no-cache, no-transform")
-        self.set_header("X-Accel-Buffering", "no")
+        asked = self.asked()
+        check(asked)
+        heartbeat_s(asked.parameters, self.node)
+        self.node.locates.take(self.user.id, len(asked.starts))
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+        is_chunked = self.request.version == "HTTP/1.1"
         if self.request.version == "HTTP/1.0":
             self.request.headers.pop("Connection", None)  # such an answer ends with its connection, whatever was asked
         try:
             await self.flush()
         except StreamClosedError:
             return  # who asked has left before there was anything to tell
-        network = self.network()
-        stream = self.detach()
-        wire = StreamWire(
-            self.node,
-            self.transport,
-            stream,
-            self.user,
-            self.outside.address,
-            network,
-            beat_s,
-            encode_item=events.item,
-            encode_control=events.control,
-            shared=events.shared,
-        )
-        stream.set_close_callback(wire.on_closed)
-        events.first = b"retry: %d\n" % random.randint(*RETRY_MS)
-        wire.greet()
-        loop = asyncio.get_running_loop()
-        proof_s = loop.time() + PROOF_S
-        await self._attach(wire, events, starts)
-        loop.call_at(proof_s, wire.control, PING)  # behind every `subscribed`, however long the log took
+        wire = SseWire(self.node, link_of(self.detach(), self.node), self.user, self.outside.address, asked, is_chunked=is_chunked)
+        wire.start(asked, None)
 
     post = get
-
-    async def _attach(self, wire: StreamWire, events: "_Events", starts: dict[str, Start]) -> None:
-        try:
-            located, errors = await locate(self.node, self.user, starts)
-        except Unavailable as error:
-            wire.refuse(error)
-            wire.goaway(retry_ms(error))
-            return
-        if wire.closed:
-            return
-        for error in errors:
-            wire.control(error)
-        events.begin(located)
-        for one in located:
-            wire.attach(one)
-
-
-class _Events:
-    """Writes the blocks of one connection, each that moves a position with the cursor as its id."""
-
-    def __init__(self, epoch: str, *, ids: bool, chunked: bool):
-        self._epoch = epoch
-        self._ids = ids
-        self._chunked = chunked
-        self._cursor: dict[str, int] = {}
-        self.first = b""
-        """Goes before the first block, once."""
-
-    @property
-    def shared(self):
-        if self._ids:
-            return None
-        return (lambda message: _chunk(message.sse)) if self._chunked else (lambda message: message.sse)
-
-    def begin(self, located: list[Located]) -> None:
-        self._cursor = {one.log.name: one.resolution.offset for one in located}
-
-    def item(self, item: Item) -> bytes:
-        if not self._ids:
-            return self._framed(item.message.sse)
-        self._cursor[item.subscription.channel] = item.message.offset
-        cursor = ",".join(f"{channel}@{Position(self._epoch, offset)}" for channel, offset in self._cursor.items())
-        return self._framed(sse_block(item.message.payload, cursor if len(cursor) <= MAX_CURSOR_BYTES else ""))
-
-    def control(self, payload: bytes) -> bytes:
-        first, self.first = self.first, b""
-        return self._framed(first + sse_block(payload))
-
-    def _framed(self, block: bytes) -> bytes:
-        return _chunk(block) if self._chunked else block
-
-
-def _chunk(data: bytes) -> bytes:
-    """RFC 9112 section 7.1."""
-    return b"%x\r\n%s\r\n" % (len(data), data)

@@ -2,15 +2,55 @@
 
 import asyncio
 import contextlib
+import socket
+from typing import Any
 
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
-from handlers.link import READ_BYTES, Owner
+from handlers.link import READ_BYTES, Link, Owner, Poller, SocketLink
+from handlers.node import Node
+
+
+def link_of(stream: IOStream, node: Node) -> Link:
+    """The best link for a connection that Tornado has led so far; its owner is to be set before the next turn of the loop."""
+    if node.poller is None or not isinstance(stream, IOStream) or isinstance(stream, SSLIOStream) or stream.closed() or stream.writing():
+        return StreamLink(stream)
+    return _taken_over(stream, node.poller)
+
+
+def _taken_over(stream: IOStream, poller: Poller) -> SocketLink:
+    """The socket of *stream*, which is left empty; what it has read ahead comes first. Of Tornado's own parts, whose version is pinned."""
+    stream.set_close_callback(None)
+    if stream._state is not None:
+        stream.io_loop.remove_handler(stream.socket)
+    stream._closed = True
+    link = SocketLink(stream.socket, poller)
+    ahead = bytes(stream._read_buffer)
+    if ahead:
+        asyncio.get_running_loop().call_soon(lambda: link.is_closed or link.owner.received(ahead))
+    return link
+
+
+class Resumed(IOStream):
+    """A stream whose first bytes were read already."""
+
+    def __init__(self, connection: socket.socket, first: bytes, **options: Any):
+        super().__init__(connection, **options)
+        self._first = first
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        if not self._first:
+            return super().read_from_fd(buf)
+        size = min(len(buf), len(self._first))
+        buf[:size] = self._first[:size]
+        self._first = self._first[size:]
+        return size
 
 
 class StreamLink:
-    def __init__(self, stream: IOStream, owner: Owner):
-        self.owner = owner
+    owner: Owner
+
+    def __init__(self, stream: IOStream):
         self._stream = stream
         self._may_read = asyncio.Event()
         self._may_read.set()

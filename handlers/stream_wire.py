@@ -35,7 +35,7 @@ class StreamWire:
 
     __slots__ = (
         *("_heartbeat_s", "_is_pumping", "_node", "_reading", "_reason", "_sent_s", "_since_s", "_unread_bytes"),
-        *("address", "attachment", "closed", "form", "id", "link", "tick", "transport", "user", "writer"),
+        *("address", "attachment", "form", "id", "is_closed", "link", "tick", "transport", "user", "writer"),
     )
 
     def __init__(
@@ -54,7 +54,7 @@ class StreamWire:
         self.address = address
         self.id = connection_id()
         self.attachment = Attachment(self, node.hub.epoch)
-        self.closed = False
+        self.is_closed = False
         self.form = form
         self.link = link
         self.writer = writer
@@ -79,7 +79,7 @@ class StreamWire:
         return True
 
     def wake(self) -> None:
-        if not self._is_pumping and not self.closed:
+        if not self._is_pumping and not self.is_closed:
             self._is_pumping = True
             asyncio.get_running_loop().call_soon(self._pump)
 
@@ -98,7 +98,7 @@ class StreamWire:
 
     def goaway(self, retry_ms: int) -> None:
         self._reason = "sent away"
-        if not self.closed:
+        if not self.is_closed:
             self.control(goaway(retry_ms))
             asyncio.get_running_loop().call_later(LEAVE_S, self.end)
 
@@ -127,7 +127,7 @@ class StreamWire:
 
     def control(self, payload: bytes) -> None:
         """Sends an event that answers this client: it isn't dropped. Who reads commands from it heeds `is_clogged`."""
-        if not self.closed:
+        if not self.is_closed:
             data = self.writer.control(payload)
             self._unread_bytes = len(data) + (self._unread_bytes if self.link.is_writing else 0)
             self._send(data)
@@ -152,11 +152,11 @@ class StreamWire:
         if self._is_pumping and self._reading is None:
             self._pump()
 
-    def on_closed(self) -> None:
+    def closed(self) -> None:
         """Frees everything at once."""
-        if self.closed:
+        if self.is_closed:
             return
-        self.closed = True
+        self.is_closed = True
         self.attachment.close()
         self._node.wheel.unset(self)
         if self._reading is not None:
@@ -184,7 +184,7 @@ class StreamWire:
 
     def _pump(self) -> None:
         """One page, or the end of catching up."""
-        if self.closed or self.link.is_writing:
+        if self.is_closed or self.link.is_writing:
             return  # drained() goes on
         try:
             pulled = self.attachment.pull(PAGE_BYTES)

@@ -19,9 +19,10 @@ QUIET_S = 0.5
 class WebSocketConnection:
     """To be subclassed: what is done with a message. Nothing further is read before that is done."""
 
-    __slots__ = ("_ending", "_has_heard", "_is_waiting", "_receiver", "link")
+    __slots__ = ("_ending", "_has_heard", "_is_waiting", "_receiver", "_unread", "link")
 
     def __init__(self, link: Link, max_bytes: int, *, deflate: bool = False):
+        link.owner = self
         self.link = link
         self._receiver = Receiver(max_bytes, deflate=deflate)
         self._is_waiting = False
@@ -30,6 +31,7 @@ class WebSocketConnection:
         """Since the last ping, or while it lingers, since it last looked."""
         self._ending: asyncio.TimerHandle | None = None
         """Set once a close frame was sent."""
+        self._unread: asyncio.Future[None] | None = None
 
     def on_text(self, text: str) -> Awaitable[None] | None:
         """What is returned, has to be done before the next message is read."""
@@ -41,8 +43,7 @@ class WebSocketConnection:
     def close(self, code: int) -> None:
         """Says so to the peer, and ends the connection once that has answered (section 7.1.2)."""
         if self._ending is None and not self.link.is_closed:
-            self.link.write(close_frame(code))
-            self._ending = asyncio.get_running_loop().call_later(CLOSE_S, self.link.close)
+            self._say_close(code)
 
     def ping(self) -> None:
         """Asks for a sign of life, and ends a connection that gave none since it was last asked (section 5.5.2)."""
@@ -51,6 +52,13 @@ class WebSocketConnection:
         elif not self.link.is_writing and self._ending is None:  # of a peer that doesn't read TCP tells by itself
             self._has_heard = False
             self.link.write(ping_frame())
+
+    async def until_read(self) -> None:
+        """Until everything written so far has left, or the connection is closed."""
+        if self.link.is_writing:
+            if self._unread is None:
+                self._unread = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._unread)
 
     # what the link tells
 
@@ -61,10 +69,12 @@ class WebSocketConnection:
             self._read()
 
     def drained(self) -> None:
-        if self._is_waiting is None:
-            self._go_on()
+        if self._unread is not None:
+            self._unread.set_result(None)
+            self._unread = None
 
     def closed(self) -> None:
+        self.drained()
         if self._ending is not None:
             self._ending.cancel()
 
@@ -72,66 +82,56 @@ class WebSocketConnection:
 
     def _read(self) -> None:
         while not self._is_waiting and (event := self._receiver.next()) is not None:
-            match event:
-                case Text(text):
-                    self._wait_for(self.on_text(text) if self._ending is None else None)
-                case Binary(data):
-                    self._wait_for(self.on_binary(data) if self._ending is None else None)
-                case Ping(data):
-                    self._pong(data)
-                case Pong():
-                    pass
-                case Close(code):
-                    self._answer_close(code)
-                case Fault(code, _):
-                    self._abort(code)
+            if isinstance(event, Close):
+                self._answer(event.code)
+            elif isinstance(event, Fault):
+                self._say_close(event.code)
+                self._linger(asyncio.get_running_loop().time() + LINGER_S)
+            elif self._ending is None and not isinstance(event, Pong):
+                self._take(event)
 
-    def _wait_for(self, done: Awaitable[None] | None) -> None:
+    def _take(self, event: Text | Binary | Ping) -> None:
+        done = None
+        if isinstance(event, Text):
+            done = self.on_text(event.data)
+        elif isinstance(event, Binary):
+            done = self.on_binary(event.data)
+        else:
+            self.link.write(pong_frame(event.data))
+            if self.link.is_writing:  # pongs that aren't read must not pile up
+                done = self.until_read()
         if done is not None:
-            self._wait()
-            asyncio.ensure_future(done).add_done_callback(lambda _: self._go_on())
+            self._is_waiting = True
+            self.link.pause()
+            asyncio.ensure_future(done).add_done_callback(self._go_on)
 
-    def _wait(self) -> None:
-        self._is_waiting = True
-        self.link.pause()
-
-    def _go_on(self) -> None:
+    def _go_on(self, _: object) -> None:
         self._is_waiting = False
         if not self.link.is_closed:
-            self.link.resume()
             self._read()
+            if not self._is_waiting:
+                self.link.resume()
 
-    def _pong(self, data: bytes) -> None:
-        if self._ending is None:
-            self.link.write(pong_frame(data))
-            if self.link.is_writing:  # pongs that aren't read must not pile up
-                self._wait_for(self.until_read())
+    # the end
 
-    async def until_read(self) -> None:
-        """Until everything written so far has left, or the connection is closed."""
-        raise NotImplementedError
-
-    def _answer_close(self, code: int) -> None:
+    def _say_close(self, code: int) -> None:
+        """Unless it was said already."""
         if self._ending is None:
             self.link.write(close_frame(code))
-        else:
-            self._ending.cancel()
-        if self.link.is_writing:
             self._ending = asyncio.get_running_loop().call_later(CLOSE_S, self.link.close)
+
+    def _answer(self, code: int) -> None:
+        self._say_close(code)
+        if self.link.is_writing:
+            asyncio.ensure_future(self.until_read()).add_done_callback(lambda _: self.link.close())
         else:
             self.link.close()
 
-    def _abort(self, code: int) -> None:
-        """Of a peer that is to blame, and may still listen."""
-        if self._ending is None:
-            self.link.write(close_frame(code))
-        else:
-            self._ending.cancel()
-        loop = asyncio.get_running_loop()
-        self._linger(loop.time() + LINGER_S)
-
     def _linger(self, until_s: float) -> None:
+        """Of a peer that broke the protocol, and is perhaps still sending."""
         loop = asyncio.get_running_loop()
+        if self._ending is not None:
+            self._ending.cancel()
         if self._has_heard and loop.time() < until_s:
             self._has_heard = False
             self._ending = loop.call_later(QUIET_S, self._linger, until_s)

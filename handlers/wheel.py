@@ -31,6 +31,12 @@ class Wheel:
             self._now = int(loop.time() / TICK_S)
             self._timer = loop.call_later(TICK_S, self._turn, loop)
 
+    def hasten(self, thing: Due, after_s: float) -> None:
+        """As `set`, unless it is due before that."""
+        is_set = thing in self._ticks.get(thing.tick, ())
+        if not is_set or thing.tick * TICK_S > asyncio.get_running_loop().time() + after_s:
+            self.set(thing, after_s)
+
     def unset(self, thing: Due) -> None:
         waiting = self._ticks.get(thing.tick)
         if waiting is not None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from protocol.positions import Position
-from protocol.websocket_frames import text_frame
+from protocol.websocket_frames import deflated_frame, text_frame
 
 websocket_frame = text_frame
 
@@ -18,7 +18,7 @@ class Message:
     The forms for the wires are made on first use, once for all of a channel's subscribers.
     """
 
-    __slots__ = ("_sse", "_websocket", "is_state", "offset", "payload")
+    __slots__ = ("_deflated", "_sse", "_websocket", "is_state", "offset", "payload")
 
     def __init__(self, offset: int, payload: bytes, is_state: bool = False):
         self.offset = offset
@@ -26,6 +26,7 @@ class Message:
         self.is_state = is_state
         """True where the next one replaces it, for who hasn't got it yet."""
         self._websocket: bytes | None = None
+        self._deflated: bytes | None = None
         self._sse: bytes | None = None
 
     @property
@@ -34,6 +35,13 @@ class Message:
         if self._websocket is None:
             self._websocket = text_frame(self.payload)
         return self._websocket
+
+    @property
+    def deflated(self) -> bytes:
+        """One compressed text frame, RFC 7692; as it is where that isn't longer."""
+        if self._deflated is None:
+            self._deflated = deflated_frame(self.payload)
+        return self._deflated
 
     @property
     def sse(self) -> bytes:

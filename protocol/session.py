@@ -172,11 +172,28 @@ class Subscription:
             self._group, self.form, self.link = None, None, _NOWHERE
 
 
+class _Gone:
+    """The wire of who has left."""
+
+    form: Form | None = None
+    link: Link = _NOWHERE
+
+    def push(self, subscription: Subscription, messages: list[Message]) -> bool:
+        return True
+
+    def wake(self) -> None: ...
+    def leave(self) -> None: ...
+    def signal(self, payload: bytes) -> None: ...
+
+
+_GONE = _Gone()
+
+
 class Attachment:
     __slots__ = ("_announcements", "_behind", "epoch", "subscriptions", "wire")
 
     def __init__(self, wire: Wire, epoch: str):
-        self.wire = wire
+        self.wire: Wire = wire
         self.epoch = epoch
         """Of all the positions that its client is told."""
         self.subscriptions: dict[str, Subscription] = {}
@@ -212,6 +229,7 @@ class Attachment:
     def close(self) -> None:
         for channel in list(self.subscriptions):
             self.detach(channel)
+        self.wire = _GONE  # which has us: together they would wait for the garbage collector
 
     def now_behind(self, subscription: Subscription) -> None:
         self._behind[subscription] = None

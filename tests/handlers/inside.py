@@ -8,13 +8,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import tornado.httpserver
 import tornado.netutil
 
-from handlers.application import application
+from handlers.doors import Doors
 from handlers.node import Node
 from handlers.script import Script
-from server import BODY_S, IDLE_S, MAX_BODY_BYTES, MAX_HEADER_BYTES, _node
+from server import _node
 from settings import Settings
 from store.connect import connect
 from tests.running import API_KEY
@@ -45,22 +44,17 @@ class Inside:
             self.node = await _node(
                 Settings(**{"publish_per_s": 0, "api_key": API_KEY, "data": self.data, **settings}), connection, started
             )
-            http = tornado.httpserver.HTTPServer(
-                application(self.node, Script(b"", b"", "")),
-                max_header_size=MAX_HEADER_BYTES,
-                max_body_size=MAX_BODY_BYTES,
-                idle_connection_timeout=IDLE_S,
-                body_timeout=BODY_S,
-            )
+            doors = Doors(self.node, Script(b"", b"", ""))
+            started.callback(doors.close)
             sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
-            http.add_sockets(sockets)
+            doors.open(sockets)
             self.port = sockets[0].getsockname()[1]
             ticking = asyncio.ensure_future(self._tick())
             self.ready.set()
             await self.over.wait()
             ticking.cancel()
-            http.stop()
-            await http.close_all_connections()
+            doors.stop()
+            await doors.http.close_all_connections()
 
     async def _tick(self) -> None:
         while True:

@@ -6,10 +6,10 @@ import gc
 import os
 from collections import Counter
 
-import tornado.httpserver
+import pytest
 import tornado.netutil
 
-from handlers.application import application
+from handlers.doors import Doors
 from handlers.script import Script
 from server import _node
 from settings import Settings
@@ -21,7 +21,8 @@ WIRES = 2000
 BATCH = 200
 """At once, so that the descriptors of both ends fit into the usual limit of 1,024."""
 PER_WIRE = (
-    *("StreamWire", "PollWire", "Attachment", "Subscription", "_Events", "WebSocket", "StrictProtocol", "Sse", "LongPoll", "Publisher"),
+    *("SseWire", "WebSocketWire", "WebSocketSession", "Commands", "AwaitedPoll", "HeldPoll", "Caller", "SocketLink", "StreamLink"),
+    *("Attachment", "Subscription", "SseCursor", "Receiver", "WebSocket", "Sse", "LongPoll", "Publisher", "Visit"),
     *("IOStream", "HTTP1Connection", "HTTP1ServerConnection", "HTTPServerRequest", "_HandlerDelegate", "Task", "TimerHandle", "socket"),
 )
 TOLERANCE = 10
@@ -57,19 +58,21 @@ def open_and_drop(port, transport, count, query, positions, opened):
     eventually(lambda: opened() == 0)
 
 
-def test_a_wire_that_is_dropped_leaves_nothing(server, channel):
-    asyncio.run(_drop_thousands(server, channel))
+@pytest.mark.parametrize("fast", [True, False], ids=["bare sockets", "Tornado"])
+def test_a_wire_that_is_dropped_leaves_nothing(server, channel, fast):
+    asyncio.run(_drop_thousands(server, channel, fast))
 
 
-async def _drop_thousands(server, channel):
+async def _drop_thousands(server, channel, fast):
     """The server's objects can be counted only in its process, so it runs in this one, on the other server's database."""
     async with contextlib.AsyncExitStack() as started:
         connection = await connect(uri=database_uri(server, "leaks"), data=server.data)
         started.push_async_callback(connection.close)
         node = await _node(Settings(publish_per_s=0, data=server.data), connection, started)
-        http = tornado.httpserver.HTTPServer(application(node, Script(b"", b"", "")))
+        doors = Doors(node, Script(b"", b"", ""), fast=fast)
+        started.callback(doors.close)
         sockets = tornado.netutil.bind_sockets(0, "127.0.0.1", backlog=BATCH)
-        http.add_sockets(sockets)
+        doors.open(sockets)
         port = sockets[0].getsockname()[1]
         query = query_of((channel, f"{channel}-b"))
         positions = await asyncio.to_thread(_positions, port, query)
@@ -84,13 +87,13 @@ async def _drop_thousands(server, channel):
             for _ in range(WIRES // BATCH):
                 await drop(transport, BATCH)
             assert not node.connections and not node.addresses
-            assert not any(log.subscriptions or log.live for log in node.hub._logs.values())
+            assert not any(log.subscriptions or log.live or log.apart or log.ahead for log in node.hub._logs.values())
         after = await _settled()
         grown = {name: after[name] - before[name] for name in PER_WIRE if after[name] > before[name] + TOLERANCE}
         assert grown == {}
         assert len(os.listdir("/proc/self/fd")) <= descriptors + TOLERANCE
-        http.stop()
-        await http.close_all_connections()
+        doors.stop()
+        await doors.http.close_all_connections()
 
 
 def _positions(port, query):

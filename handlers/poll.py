@@ -1,0 +1,93 @@
+"""GET and POST /v1/long-poll and /v1/short-poll, by Tornado."""
+
+import asyncio
+
+from handlers.node import Node
+from handlers.poll_wire import MESSAGES_BYTES, PollWire, check, hold_s, resumed
+from handlers.wire import Wire, locate
+from negotiation.identity import User
+from protocol.session import Read
+
+
+class AwaitedPoll(PollWire):
+    """A poll that a coroutine waits for."""
+
+    __slots__ = ("_woken",)
+
+    def __init__(self, node: Node, transport: str, user: User, address: str):
+        super().__init__(node, transport, user, address)
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    due = wake
+
+    async def collect(self) -> list[bytes]:
+        """Messages and states that are there now, also from the log. Raises Unavailable, ProtocolError rate-limited."""
+        taken: list[bytes] = []
+        size = 0
+        while size < MESSAGES_BYTES:
+            collected = self.collect_now()
+            if isinstance(collected, Read):
+                if taken and self._node.catch_up.wait_s(self.user.id, self.address) > 0:
+                    break
+                self._node.catch_up.check(self.user.id, self.address)
+                page = await self._node.feed.page(collected, MESSAGES_BYTES - size)
+                self._node.catch_up.spend(self.user.id, self.address, sum(len(message.payload) for message in page.messages))
+                self.attachment.give(collected, page)
+            elif collected:
+                taken += collected
+                size += sum(map(len, collected))
+            else:
+                break
+        return taken
+
+    async def wait(self, for_s: float) -> None:
+        """Until something is there, or *for_s* seconds are over."""
+        self._woken.clear()
+        self._node.wheel.set(self, for_s)
+        await self._woken.wait()
+
+
+class Poll(Wire):
+    wire: AwaitedPoll | None = None
+    gone = False
+
+    async def get(self) -> None:
+        asked = self.asked()
+        wants_hello = check(asked)
+        may_hold_s = hold_s(self.transport, asked, self.node)
+        self.wire = wire = AwaitedPoll(self.node, self.transport, self.user, self.outside.address)
+        try:
+            self.node.locates.take(self.user.id, len(asked.starts))
+            located, errors = await locate(self.node, self.user, asked.starts)
+            wire.attach(located)
+            if wants_hello or errors or not all(map(resumed, located)):
+                wire.greet(errors)
+            first, wire.events = wire.events, []
+            messages = await wire.collect()
+            if not (first or messages or wire.events) and may_hold_s and not self.gone:
+                await wire.wait(may_hold_s)
+                messages = await wire.collect()
+            if not self.gone:
+                self.set_header("Content-Type", "application/json")
+                self.write(wire.body(first, messages))
+        finally:
+            wire.on_closed()
+
+    post = get
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self.gone = True
+        if self.wire is not None:
+            self.wire.wake()
+
+
+class LongPoll(Poll):
+    transport = "long-poll"
+
+
+class ShortPoll(Poll):
+    transport = "short-poll"
