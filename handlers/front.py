@@ -58,6 +58,7 @@ class Front:
             self._stop.pop()()
 
     def _accept(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        connection.setblocking(False)
         notice_dead_peers(connection)
         Caller(self, connection, address)
 

@@ -34,6 +34,7 @@ class Feed:
         self._reader = reader
         self._hub = hub
         self._fills: dict[str, asyncio.Task[None]] = {}
+        self._heads: dict[str, asyncio.Task[None]] = {}
 
     async def locate(self, channel: str, start: Start) -> tuple[ChannelLog, Resolution]:
         """The channel's log, with its head known, and where a subscription from *start* begins.
@@ -42,9 +43,7 @@ class Feed:
         """
         try:
             async with asyncio.timeout(CONFIRM_S):
-                log = self._hub.log(channel)
-                if log.head is None:
-                    log = self._hub.learn(channel, *await self._reader.newest(channel, FIRST_BYTES))
+                log = await self._known(channel)
                 resolution = resolve(start, self._hub.epoch, log)
                 if log.held is not None and not (isinstance(start, Position) and resolution):  # who comes anew gets the newest
                     self._hub.release(channel)
@@ -92,7 +91,7 @@ class Feed:
 
     async def close(self) -> None:
         """Gives up what is being filled."""
-        for task in list(self._fills.values()):
+        for task in [*self._fills.values(), *self._heads.values()]:
             await end(task)
 
     async def refresh(self, channel: str) -> None:
@@ -103,13 +102,26 @@ class Feed:
 
     async def _catch_up(self, channel: str, bounds: Bounds) -> ChannelLog:
         while True:
-            if self._hub.head(channel) is None:  # the hub has let go of it meanwhile, and a head alone doesn't tell which kind it is
-                self._hub.learn(channel, *await self._reader.newest(channel, FIRST_BYTES))
+            await self._known(channel)  # the hub may have let go of it meanwhile, and a head alone doesn't tell which kind it is
             log = self._hub.learn(channel, bounds.head)
             if log.head is not None and log.head >= bounds.head:
                 return log
             self.fill(channel)
             await asyncio.wait([self._fills[channel]])
+
+    async def _known(self, channel: str) -> ChannelLog:
+        """The channel's log with its head, which all who ask meanwhile read together. Raises PyMongoError."""
+        while (log := self._hub.log(channel)).head is None:
+            reading = self._heads.get(channel)
+            if reading is None:
+                reading = self._heads[channel] = asyncio.ensure_future(self._learn(channel))
+                reading.add_done_callback(lambda _: self._heads.pop(channel, None))
+            await asyncio.wait([reading])
+            reading.result()
+        return log
+
+    async def _learn(self, channel: str) -> None:
+        self._hub.learn(channel, *await self._reader.newest(channel, FIRST_BYTES))
 
     async def _fill(self, channel: str) -> None:
         # asked for anew each time: the hub may let go of a log, and the log may begin another life
