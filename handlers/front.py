@@ -10,6 +10,7 @@ import asyncio
 import functools
 import re
 import socket
+import time
 
 import tornado.httpserver
 import tornado.netutil
@@ -82,7 +83,7 @@ class Caller:
         """The fields of the last request, and who was recognised by them."""
         self._visit: Visit | None = None
         self._poll: HeldPoll | None = None
-        self._heard_s = asyncio.get_running_loop().time()
+        self._heard_s = time.monotonic()
         self.link = SocketLink(connection, front.poller)
         self.link.owner = self
         front.node.wheel.set(self, IDLE_S)
@@ -113,7 +114,7 @@ class Caller:
 
     def due(self) -> None:
         """Who says nothing for too long is let go."""
-        quiet_s = asyncio.get_running_loop().time() - self._heard_s
+        quiet_s = time.monotonic() - self._heard_s
         if self._poll is None and quiet_s >= IDLE_S:
             self.link.close()
         else:
@@ -122,7 +123,7 @@ class Caller:
     def answer(self, data: bytes) -> None:
         """The poll was answered; the next request may be here already."""
         self._poll = None
-        self._heard_s = asyncio.get_running_loop().time()
+        self._heard_s = time.monotonic()
         self.link.write(data)
         if self._buffered:
             asyncio.get_running_loop().call_soon(self._next)

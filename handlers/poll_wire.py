@@ -3,7 +3,7 @@
 The server keeps nothing between two requests; `next` tells the client what to ask.
 """
 
-import asyncio
+import time
 
 from handlers.asked import Asked, seconds
 from handlers.forms import poll_body, sub
@@ -40,7 +40,7 @@ class PollWire:
         self.form: Form | None = None
         self.tick = 0
         self._node = node
-        self._since_s = asyncio.get_running_loop().time()
+        self._since_s = time.monotonic()
         self._signals_bytes = 0
         node.enter(self)
 
@@ -59,7 +59,7 @@ class PollWire:
 
     def signal(self, payload: bytes) -> None:
         if not self._signals_bytes:
-            since_s = asyncio.get_running_loop().time() - self._since_s
+            since_s = time.monotonic() - self._since_s
             self._node.wheel.hasten(self, max(0.0, SIGNALS_EVERY_S - since_s))
         self._signals_bytes += len(payload)
         if self._signals_bytes <= SIGNALS_BYTES:

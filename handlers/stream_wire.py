@@ -7,6 +7,7 @@ has left; a socket that is full makes its client fall behind, and so back to the
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Iterable
 
 from handlers.forms import Writer
@@ -61,7 +62,7 @@ class StreamWire:
         self.tick = 0
         self._node = node
         self._heartbeat_s = heartbeat_s
-        self._since_s = self._sent_s = asyncio.get_running_loop().time()
+        self._since_s = self._sent_s = time.monotonic()
         self._unread_bytes = 0
         self._is_pumping = False
         self._reading: asyncio.Task[None] | None = None
@@ -162,12 +163,12 @@ class StreamWire:
         if self._reading is not None:
             self._reading.cancel()
         self._node.leave(self)
-        since_s = asyncio.get_running_loop().time() - self._since_s
+        since_s = time.monotonic() - self._since_s
         logger.debug("%s %s left after %.1f s: %s", self.transport, self.id, since_s, self._reason)
 
     def due(self) -> None:
         """It may be time for a sign of life."""
-        now_s = asyncio.get_running_loop().time()
+        now_s = time.monotonic()
         told_s = [s.log.told_s for s in self.attachment.subscriptions.values() if s.is_live]
         silent_s = now_s - max(self._sent_s, *told_s, 0.0)
         if silent_s >= self._heartbeat_s:
@@ -177,7 +178,7 @@ class StreamWire:
         self._node.wheel.set(self, self._heartbeat_s - silent_s)
 
     def _send(self, data: bytes) -> None:
-        self._sent_s = asyncio.get_running_loop().time()
+        self._sent_s = time.monotonic()
         self.link.write(data)
 
     # catching up

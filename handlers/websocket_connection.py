@@ -1,6 +1,7 @@
 """A WebSocket connection (RFC 6455) on a link: messages, pings, and an end that both sides hear of."""
 
 import asyncio
+import time
 from collections.abc import Awaitable
 
 from handlers.link import Link
@@ -86,7 +87,7 @@ class WebSocketConnection:
                 self._answer(event.code)
             elif isinstance(event, Fault):
                 self._say_close(event.code)
-                self._linger(asyncio.get_running_loop().time() + LINGER_S)
+                self._linger(time.monotonic() + LINGER_S)
             elif self._ending is None and not isinstance(event, Pong):
                 self._take(event)
 

@@ -1,6 +1,6 @@
 """The wire of a WebSocket, and the session that brings its commands."""
 
-import asyncio
+import time
 from collections.abc import Awaitable
 
 from handlers.asked import Asked, heartbeat_s
@@ -42,7 +42,7 @@ class WebSocketWire(StreamWire):
         self.session.close(self.end_code)
 
     def due(self) -> None:
-        now_s = asyncio.get_running_loop().time()
+        now_s = time.monotonic()
         if now_s - self._pinged_s >= PING_S:
             self._pinged_s = now_s
             self.session.ping()

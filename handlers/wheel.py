@@ -4,7 +4,11 @@ A timer of the loop's own for each connection would be the larger part of what a
 """
 
 import asyncio
+import logging
+import time
 from typing import Protocol
+
+logger = logging.getLogger("anywire.wheel")
 
 TICK_S = 0.05
 
@@ -25,16 +29,16 @@ class Wheel:
         """Calls `thing.due()` in *after_s* seconds, up to a tick later; in place of what was set for it before."""
         loop = asyncio.get_running_loop()
         self.unset(thing)
-        thing.tick = int((loop.time() + after_s) / TICK_S) + 1
+        thing.tick = int((time.monotonic() + after_s) / TICK_S) + 1
         self._ticks.setdefault(thing.tick, {})[thing] = None
         if self._timer is None:
-            self._now = int(loop.time() / TICK_S)
+            self._now = int(time.monotonic() / TICK_S)
             self._timer = loop.call_later(TICK_S, self._turn, loop)
 
     def hasten(self, thing: Due, after_s: float) -> None:
         """As `set`, unless it is due before that."""
         is_set = thing in self._ticks.get(thing.tick, ())
-        if not is_set or thing.tick * TICK_S > asyncio.get_running_loop().time() + after_s:
+        if not is_set or thing.tick * TICK_S > time.monotonic() + after_s:
             self.set(thing, after_s)
 
     def unset(self, thing: Due) -> None:
@@ -43,11 +47,15 @@ class Wheel:
             waiting.pop(thing, None)
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = int(loop.time() / TICK_S)
-        try:
-            while self._now < now:
-                self._now += 1
-                for thing in self._ticks.pop(self._now, ()):
+        now = int(time.monotonic() / TICK_S)
+        while self._now < now:
+            self._now += 1
+            waiting = self._ticks.get(self._now, {})
+            while waiting:
+                thing, _ = waiting.popitem()
+                try:
                     thing.due()
-        finally:
-            self._timer = loop.call_later(TICK_S, self._turn, loop) if self._ticks else None
+                except Exception:  # noqa: BLE001 - a fault with one must not be one with all
+                    logger.exception("what was due failed")
+            self._ticks.pop(self._now, None)
+        self._timer = loop.call_later(TICK_S, self._turn, loop) if self._ticks else None

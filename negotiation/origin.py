@@ -1,5 +1,6 @@
 """Where a request comes from, as seen from outside the proxies that we trust: its address, scheme, host and origin."""
 
+import functools
 import ipaddress
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -81,6 +82,7 @@ def _within(address: str, networks: list[Network]) -> bool:
     return parsed is not None and any(parsed in network for network in networks)
 
 
+@functools.lru_cache(10_000)
 def _parse(address: str) -> Address | None:
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
