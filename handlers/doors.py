@@ -38,7 +38,7 @@ class Doors:
         self._front: Front | None = None
         if fast and context is None and is_available():
             node.poller = Poller()
-            self._front = Front(node, self.http, node.poller)
+            node.front = self._front = Front(node, self.http, node.poller)
         self._node = node
 
     def open(self, sockets: list[socket.socket]) -> None:

@@ -14,6 +14,7 @@ import time
 
 import tornado.httpserver
 import tornado.netutil
+from tornado.iostream import IOStream
 
 from handlers.asked import Asked, ask, heartbeat_s
 from handlers.forms import PollForm
@@ -23,7 +24,7 @@ from handlers.node import Node
 from handlers.poll_wire import PollWire, check, hold_s, resumed
 from handlers.sse import HEADERS, SseWire
 from handlers.sse import check as check_sse
-from handlers.stream_link import Resumed
+from handlers.stream_link import Resumed, taken_over
 from handlers.visit import Visit, fields, visit
 from handlers.websocket import agreed_extension, check_handshake, handshake
 from handlers.websocket_wire import WebSocketWire
@@ -53,6 +54,13 @@ class Front:
         for listening in sockets:
             self._stop.append(functools.partial(_stop, listening, tornado.netutil.add_accept_handler(listening, self._accept)))
 
+    def adopt(self, stream: IOStream, address: tuple[str, int], answer: bytes) -> None:
+        """Takes a connection that Tornado has led so far, and sends *answer* to its last request."""
+        if not stream.closed():
+            link = taken_over(stream, self.poller)
+            Caller(self, link, address)
+            link.write(answer)
+
     def stop(self) -> None:
         """Takes no further connection."""
         while self._stop:
@@ -60,8 +68,12 @@ class Front:
 
     def _accept(self, connection: socket.socket, address: tuple[str, int]) -> None:
         connection.setblocking(False)
-        notice_dead_peers(connection)
-        Caller(self, connection, address)
+        try:
+            notice_dead_peers(connection)
+        except OSError:  # it has gone already
+            connection.close()
+            return
+        Caller(self, SocketLink(connection, self.poller), address)
 
 
 def _stop(listening: socket.socket, remove: "functools.partial[None]") -> None:
@@ -74,7 +86,7 @@ class Caller:
 
     __slots__ = ("_address", "_buffered", "_front", "_heard_s", "_known", "_poll", "_visit", "link", "tick")
 
-    def __init__(self, front: Front, connection: socket.socket, address: tuple[str, int]):
+    def __init__(self, front: Front, link: SocketLink, address: tuple[str, int]):
         self.tick = 0
         self._front = front
         self._address = address
@@ -84,8 +96,8 @@ class Caller:
         self._visit: Visit | None = None
         self._poll: HeldPoll | None = None
         self._heard_s = time.monotonic()
-        self.link = SocketLink(connection, front.poller)
-        self.link.owner = self
+        self.link = link
+        link.owner = self
         front.node.wheel.set(self, IDLE_S)
 
     def received(self, data: bytes) -> None:
@@ -178,8 +190,8 @@ class Caller:
         node = self._front.node
         check_handshake(found.headers, found.version)
         heartbeat_s(asked.parameters, node)
-        located = locate_now(node, seen.user, asked.starts)
         node.locates.take(seen.user.id, len(asked.starts))
+        located = locate_now(node, seen.user, asked.starts)
         extension = agreed_extension(found.headers, node.settings.deflate)
         node.wheel.unset(self)
         wire = WebSocketWire(node, self.link, seen.user, seen.outside.address, asked, extension=extension)
@@ -191,8 +203,8 @@ class Caller:
         node = self._front.node
         check_sse(asked)
         heartbeat_s(asked.parameters, node)
-        located = locate_now(node, seen.user, asked.starts)
         node.locates.take(seen.user.id, len(asked.starts))
+        located = locate_now(node, seen.user, asked.starts)
         node.wheel.unset(self)
         wire = SseWire(node, self.link, seen.user, seen.outside.address, asked, is_chunked=True)
         wire.start(asked, located, head(b"200 OK", b"Transfer-Encoding: chunked\r\n" + _SSE_LINES + fields(seen, node)))

@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tornado.iostream import IOStream
+
 from handlers.limits import Buckets, CatchUp, Reports
 from handlers.link import Poller
 from handlers.load import Load
@@ -33,6 +35,12 @@ from store.votes import Votes
 from tasks.runner import Runner
 
 KNOWN_ADDRESSES = 10_000
+
+
+class Front(Protocol):
+    """What stands before Tornado."""
+
+    def adopt(self, stream: IOStream, address: tuple[str, int], answer: bytes) -> None: ...
 
 
 class Connection(Protocol):
@@ -66,7 +74,8 @@ class Node:
     addresses: Counter[str] = field(default_factory=Counter)
     draining: bool = False
     poller: Poller | None = None
-    """Watches bare sockets; None where all connections are Tornado's."""
+    """Watches bare sockets; None where all connections are Tornado's, as the front is then."""
+    front: Front | None = None
 
     def __post_init__(self) -> None:
         self.metrics = Metrics()

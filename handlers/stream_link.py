@@ -15,10 +15,10 @@ def link_of(stream: IOStream, node: Node) -> Link:
     """The best link for a connection that Tornado has led so far; its owner is to be set before the next turn of the loop."""
     if node.poller is None or not isinstance(stream, IOStream) or isinstance(stream, SSLIOStream) or stream.closed() or stream.writing():
         return StreamLink(stream)
-    return _taken_over(stream, node.poller)
+    return taken_over(stream, node.poller)
 
 
-def _taken_over(stream: IOStream, poller: Poller) -> SocketLink:
+def taken_over(stream: IOStream, poller: Poller) -> SocketLink:
     """The socket of *stream*, which is left empty; what it has read ahead comes first. Of Tornado's own parts, whose version is pinned."""
     stream.set_close_callback(None)
     if stream._state is not None:
