@@ -23,6 +23,8 @@ BEN = {"id": "u_ben", "name": "Ben"}
 class Follower:
     """An attachment that takes every push, and keeps what it was given."""
 
+    form = None
+
     def __init__(self, process: "Process"):
         self.process = process
         self.offsets: list[int] = []
