@@ -3,6 +3,7 @@
 So a message is compressed once for all who get it, and a connection keeps no compressor and no window.
 """
 
+import sys
 import zlib
 
 _SYNC_TAIL = b"\x00\x00\xff\xff"
@@ -57,11 +58,11 @@ def _agree(parameters: list[str]) -> str | None:
 def max_deflated_bytes(agreed: str) -> int:
     """The largest message that may be sent compressed after the answer *agreed*; longer ones are sent as they are.
 
-    No distance within a message is larger than the message, so one that is no larger than the window that the client asked for
-    suits that, whatever window it was compressed with (RFC 7692 section 7.1.2.1).
+    A message may refer back no further than its client's window reaches (RFC 7692 section 7.1.2.1). The full window suits
+    whatever deflate() makes; a smaller one suits what is no longer than itself.
     """
     bits = agreed.partition("server_max_window_bits=")[2]
-    return 1 << (_WINDOW_BITS[bits] if bits else _FULL_WINDOW_BITS)
+    return sys.maxsize if bits in ("", str(_FULL_WINDOW_BITS)) else 1 << _WINDOW_BITS[bits]
 
 
 def deflate(payload: bytes) -> bytes:

@@ -251,7 +251,7 @@ def _close(payload: bytes) -> Close:
     if not payload:
         return Close(NO_CODE)
     code = int.from_bytes(payload[:2], "big")
-    if len(payload) == 1 or not _may_be_sent(code):
+    if not _may_be_sent(code):  # nor can a single byte be one that may
         raise _Broken(PROTOCOL_ERROR, "a close code that may not be sent")
     _text(payload[2:])
     return Close(code)

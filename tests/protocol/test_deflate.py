@@ -72,16 +72,36 @@ def test_any_offer_has_an_answer_or_none(header):
     assert answer is None or answer.startswith(ANSWER)
 
 
+def far_apart(size: int) -> bytes:
+    """Something that is worth a reference from its end to its beginning."""
+    return bytes(range(200)) + b"\x00" * (size - 400) + bytes(range(200))
+
+
+def unpacked(payload: bytes, bits: int) -> bytes:
+    """By a client with a window of 2^*bits*, in small steps: with all of it before its eyes zlib would need no window."""
+    client = zlib.decompressobj(-bits)
+    data, found = deflate(payload) + b"\x00\x00\xff\xff", b""
+    while data:
+        found += client.decompress(data, 64)
+        data = client.unconsumed_tail
+    return found
+
+
+def test_a_client_with_a_full_window_gets_everything_compressed():
+    for answer in (ANSWER, offer("permessage-deflate; server_max_window_bits=15")):
+        assert max_deflated_bytes(answer) > 1 << 40
+    for size in (32768, 32769, 40_000, 66_000):
+        assert unpacked(far_apart(size), 15) == far_apart(size)
+
+
 def test_a_client_with_a_small_window_gets_short_messages_compressed():
     """Section 7.1.2.1. Longer ones could refer to something that has left its window."""
-    assert max_deflated_bytes(ANSWER) == 32768
-    for bits in range(9, 16):  # zlib itself unpacks with no smaller window than 2^9
-        answer = offer(f"permessage-deflate; server_max_window_bits={bits}")
-        size = max_deflated_bytes(answer)
+    for bits in range(9, 15):  # zlib itself unpacks with no smaller window than 2^9
+        size = max_deflated_bytes(offer(f"permessage-deflate; server_max_window_bits={bits}"))
         assert size == 2**bits
-        far_apart = bytes(range(200)) + b"\x00" * (size - 400) + bytes(range(200))
-        small = zlib.decompressobj(-bits)
-        assert small.decompress(deflate(far_apart) + b"\x00\x00\xff\xff") == far_apart
+        assert unpacked(far_apart(size), bits) == far_apart(size)
+    with pytest.raises(zlib.error):
+        unpacked(far_apart(2000), 9)
     assert max_deflated_bytes(offer("permessage-deflate; server_max_window_bits=8")) == 256
 
 
