@@ -1,61 +1,53 @@
-"""An endpoint that sends every message back, for Autobahn's cases: what is ours in a WebSocket, and nothing else."""
+"""An endpoint that sends every message back, for Autobahn's cases: the handshake, the links and the connections of the server."""
 
-import asyncio
+from collections.abc import Awaitable
 
-from protocol.deflate import max_deflated_bytes, offer
-from protocol.websocket import Binary, Close, Event, Fault, Ping, Receiver, Text
-from protocol.websocket_frames import accept, binary_frame, close_frame, deflated_frame, pong_frame, text_frame
+from tornado.httputil import HTTPHeaders
+from tornado.iostream import IOStream
+from tornado.tcpserver import TCPServer
+
+from handlers.link import Link, Poller
+from handlers.stream_link import StreamLink, taken_over
+from handlers.websocket import agreed_extension, check_handshake, handshake
+from handlers.websocket_connection import WebSocketConnection
+from protocol.deflate import max_deflated_bytes
+from protocol.websocket_frames import binary_frame, deflated_frame, text_frame
 
 MAX_BYTES = 16 * 1024 * 1024
 """The largest message of the cases."""
+MAX_HEAD_BYTES = 65536
 
 
-class Echo(asyncio.Protocol):
-    def __init__(self) -> None:
-        self.head = b""
-        self.receiver: Receiver | None = None
-        self.max_deflated_bytes = 0
+class Echo(WebSocketConnection):
+    __slots__ = ("_max_deflated_bytes",)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+    def __init__(self, link: Link, extension: str | None):
+        super().__init__(link, MAX_BYTES, deflate=extension is not None)
+        self._max_deflated_bytes = max_deflated_bytes(extension) if extension else 0
 
-    def data_received(self, data: bytes) -> None:
-        if self.receiver is None:
-            self.head += data
-            head, end, data = self.head.partition(b"\r\n\r\n")
-            if not end:
-                return
-            self.receiver = self.greet(head.decode("latin-1").split("\r\n"))
-        self.receiver.feed(data)
-        while (event := self.receiver.next()) is not None:
-            self.answer(event)
+    def on_text(self, text: str) -> Awaitable[None] | None:
+        payload = text.encode()
+        return self._send(deflated_frame(payload) if len(payload) <= self._max_deflated_bytes else text_frame(payload))
 
-    def greet(self, lines: list[str]) -> Receiver:
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-        answer = [
-            "HTTP/1.1 101 Switching Protocols",
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            f"Sec-WebSocket-Accept: {accept(headers['sec-websocket-key'])}",
-        ]
-        agreed = offer(headers.get("sec-websocket-extensions", ""))
-        if agreed is not None:
-            answer.append(f"Sec-WebSocket-Extensions: {agreed}")
-            self.max_deflated_bytes = max_deflated_bytes(agreed)
-        self.transport.write("".join(f"{line}\r\n" for line in [*answer, ""]).encode("latin-1"))
-        return Receiver(MAX_BYTES, deflate=agreed is not None)
+    def on_binary(self, data: bytes) -> Awaitable[None] | None:
+        return self._send(binary_frame(data))
 
-    def answer(self, event: Event) -> None:
-        match event:
-            case Text(text):
-                payload = text.encode()
-                is_compressed = 0 < len(payload) <= self.max_deflated_bytes
-                self.transport.write(deflated_frame(payload) if is_compressed else text_frame(payload))
-            case Binary(data):
-                self.transport.write(binary_frame(data))
-            case Ping(data):
-                self.transport.write(pong_frame(data))
-            case Close(code) | Fault(code):
-                self.transport.write(close_frame(code))
-                self.transport.write_eof()  # and not close(), which resets a connection with unread bytes, close frame and all
+    def _send(self, frame: bytes) -> Awaitable[None] | None:
+        self.link.write(frame)
+        return self.until_read() if self.link.is_writing else None
+
+
+class EchoServer(TCPServer):
+    def __init__(self, poller: Poller | None):
+        """On bare sockets that *poller* watches, or without one on Tornado's streams."""
+        super().__init__()
+        self._poller = poller
+
+    async def handle_stream(self, stream: IOStream, address: object) -> None:
+        head = (await stream.read_until(b"\r\n\r\n", MAX_HEAD_BYTES)).decode("latin-1")
+        headers = HTTPHeaders.parse(head.partition("\r\n")[2])
+        check_handshake(headers, "HTTP/1.1")
+        extension = agreed_extension(headers, True)
+        link = StreamLink(stream) if self._poller is None else taken_over(stream, self._poller)
+        Echo(link, extension)
+        link.write(handshake(headers, extension, b""))

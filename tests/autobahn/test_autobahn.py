@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from handlers.link import is_available
 from tests.required import missing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,17 +26,21 @@ OFFERS = range(1, 8)
 """Each wish that a client may have about windows and contexts."""
 
 
-def verdicts(*cases: str) -> dict[str, list[str]]:
+LINKS = ["socket", "stream"] if is_available() else ["stream"]
+
+
+def verdicts(link: str, *cases: str) -> dict[str, list[str]]:
     """By case: its verdict, that of its closing handshake, and what was seen."""
     if importlib.util.find_spec("kosoku") is None:
         missing("autobahn", "Autobahn's cases (kosoku)")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.autobahn.run", *cases], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
+        [sys.executable, "-m", "tests.autobahn.run", link, *cases], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
+@pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize(
     ("cases", "count"),
     [
@@ -43,7 +48,7 @@ def verdicts(*cases: str) -> dict[str, list[str]]:
         pytest.param([*(f"12.1.{case}" for case in (*WHOLE, *FRAGMENTED)), *(f"13.{offer}.3" for offer in OFFERS)], 17, id="RFC 7692"),
     ],
 )
-def test_the_cases(cases: list[str], count: int) -> None:
-    found = verdicts(*cases)
+def test_the_cases(link: str, cases: list[str], count: int) -> None:
+    found = verdicts(link, *cases)
     assert len(found) == count
     assert {case: one for case, one in found.items() if one[:2] != UNDEFINED.get(case, ["OK", "OK"])} == {}
