@@ -7,8 +7,6 @@ import msgspec
 from protocol.positions import Position
 from protocol.websocket_frames import deflated_frame, text_frame
 
-websocket_frame = text_frame
-
 _encode = msgspec.json.Encoder().encode
 
 

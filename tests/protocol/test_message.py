@@ -1,29 +1,10 @@
 """How an event looks on each wire."""
 
 import msgspec
-import pytest
 
-from protocol.message import Message, encode_message, sse_block, websocket_frame
+from protocol.message import Message, encode_message, sse_block
 from protocol.positions import Position
-
-
-@pytest.mark.parametrize(
-    ("size", "header"),
-    [
-        (0, "81 00"),
-        (1, "81 01"),
-        (125, "81 7d"),
-        (126, "81 7e 00 7e"),
-        (127, "81 7e 00 7f"),
-        (65535, "81 7e ff ff"),
-        (65536, "81 7f 00 00 00 00 00 01 00 00"),
-        (70000, "81 7f 00 00 00 00 00 01 11 70"),
-    ],
-)
-def test_the_length_of_a_frame(size, header):
-    """RFC 6455 section 5.2: the shortest form that holds it, unmasked, a final text frame."""
-    payload = b"x" * size
-    assert websocket_frame(payload) == bytes.fromhex(header) + payload
+from protocol.websocket_frames import text_frame
 
 
 def test_blocks_of_an_event_stream():
@@ -59,6 +40,6 @@ def test_the_forms_for_the_wires_are_made_once():
     message = Message(7, b"{}")
     assert message.websocket is message.websocket
     assert message.sse is message.sse
-    assert message.websocket == websocket_frame(b"{}")
+    assert message.websocket == text_frame(b"{}")
     assert message.sse == sse_block(b"{}")
     assert repr(message) == "Message(7)"
