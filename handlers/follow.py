@@ -13,7 +13,8 @@ from protocol.codes import Unavailable
 from protocol.message import Message
 from protocol.positions import Next
 from protocol.progress import Job
-from protocol.session import Attachment, Read, Subscription
+from protocol.session import Attachment, Read
+from protocol.subscription import Subscription
 
 PAGE_BYTES = 256 * 1024
 PAGE_ITEMS = 500

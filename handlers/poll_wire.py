@@ -14,7 +14,8 @@ from protocol.codes import ProtocolError
 from protocol.fanout import Form
 from protocol.message import Message
 from protocol.positions import Position
-from protocol.session import Attachment, Link, Read, Subscription
+from protocol.session import Attachment, Read
+from protocol.subscription import Link, Subscription
 
 MESSAGES_BYTES = 768 * 1024
 """An answer holds 1 MiB at most: this leaves room for the message that goes over it, the signals, and what is around them."""

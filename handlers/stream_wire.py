@@ -19,7 +19,8 @@ from protocol.codes import Refusal, Unavailable
 from protocol.fanout import Form
 from protocol.frames import Ref
 from protocol.message import Message
-from protocol.session import Attachment, Item, Read, Subscription
+from protocol.session import Attachment, Item, Read
+from protocol.subscription import Subscription
 
 PAGE_BYTES = 64 * 1024
 """What is written to one socket at a time while it catches up, and so what a slow reader holds of our memory."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from protocol.fanout import Form
-    from protocol.session import Subscription
+    from protocol.subscription import Subscription
 
 MESSAGE_OVERHEAD_BYTES = 200
 """What a Message costs beside its payload: the object, its slots and one encoded form's header."""

@@ -20,7 +20,7 @@ from protocol.message import Message
 
 if TYPE_CHECKING:
     from protocol.channel import ChannelLog
-    from protocol.session import Subscription
+    from protocol.subscription import Subscription
 
 SLICE = 500
 """Receivers in one turn of the loop: some 4 ms."""

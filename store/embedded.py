@@ -47,6 +47,9 @@ START_DEADLINE_S = 60
 STOP_DEADLINE_S = 3
 """A clean stop takes 1.0 s, nearly all of it mongod's own pause in its replication threads; then SIGKILL."""
 
+KILL_DEADLINE_S = 15.0
+"""For the kernel to end it: who waits for a disk can't die."""
+
 STEADY_S = 10
 """A mongod that lived for so long has started well: the next death is a new story, and gets no back-off."""
 
@@ -183,12 +186,12 @@ class Embedded:
         process = self._process
         if process is None:
             return
-        for number in (first, signal.SIGKILL):
+        for number, deadline_s in ((first, STOP_DEADLINE_S), (signal.SIGKILL, KILL_DEADLINE_S)):
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.send_signal(number)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), STOP_DEADLINE_S)
+                await asyncio.wait_for(process.wait(), deadline_s)
                 return
 
     def _why(self) -> StartError:

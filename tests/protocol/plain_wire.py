@@ -8,7 +8,8 @@ from protocol.channel import ChannelLog
 from protocol.hub import Hub
 from protocol.message import Message
 from protocol.resume import Resolution
-from protocol.session import Attachment, Item, Read, Subscription
+from protocol.session import Attachment, Item, Read
+from protocol.subscription import Subscription
 
 EPOCH = "life0"
 

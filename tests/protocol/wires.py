@@ -12,7 +12,8 @@ import msgspec
 from protocol.message import Message
 from protocol.positions import Last, Next, Oldest, Position, Start, parse_position
 from protocol.resume import Resolution
-from protocol.session import Attachment, Item, Read, Subscription
+from protocol.session import Attachment, Item, Read
+from protocol.subscription import Subscription
 from tests.protocol.process import Process
 from tests.protocol.true_log import Away, Channel, Steps
 

@@ -8,7 +8,8 @@ from urllib.parse import unquote
 from protocol.hub import Hub
 from protocol.message import Message
 from protocol.positions import Start
-from protocol.session import Attachment, Read, Subscription
+from protocol.session import Attachment, Read
+from protocol.subscription import Subscription
 from store.bus import Bus
 from store.feed import Feed
 from store.log import DEADLINE_S, Log

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from protocol.message import Message
-from protocol.session import Subscription
+from protocol.subscription import Subscription
 from protocol.tally import NewVote
 from store.votes import Votes
 from tests.store.processes import ANNA, Follower, Process, Proxy
