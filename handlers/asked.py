@@ -30,7 +30,8 @@ _RANDOM = re.compile(r"(?:^|(?<=&))_=[^&]*(?:&|$)")
 
 def ask(query: str, cursor: str | None) -> Asked:
     """What a query and a Last-Event-ID say. Raises ProtocolError."""
-    query = _RANDOM.sub("", query)
+    if "_=" in query:
+        query = _RANDOM.sub("", query)
     return _ask(query, cursor) if len(query) <= REMEMBERED_CHARS else _ask.__wrapped__(query, cursor)
 
 

@@ -6,7 +6,8 @@ import ssl
 import tornado.httpserver
 
 from handlers.application import application
-from handlers.front import IDLE_S, Front
+from handlers.caller import IDLE_S
+from handlers.front import Front
 from handlers.link import Poller, is_available
 from handlers.node import Node
 from handlers.script import Script

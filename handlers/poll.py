@@ -4,7 +4,7 @@ import asyncio
 
 from handlers.http1 import answer
 from handlers.node import Node
-from handlers.poll_wire import MESSAGES_BYTES, PollWire, check, hold_s, resumed
+from handlers.poll_wire import MESSAGES_BYTES, PollWire, asks_for_hello, check, hold_s, resumed
 from handlers.wire import Wire, locate
 from negotiation.identity import User
 from protocol.session import Read
@@ -13,16 +13,24 @@ from protocol.session import Read
 class AwaitedPoll(PollWire):
     """A poll that a coroutine waits for."""
 
-    __slots__ = ("_woken",)
+    __slots__ = ("_woken", "tick")
 
     def __init__(self, node: Node, transport: str, user: User, address: str):
         super().__init__(node, transport, user, address)
         self._woken = asyncio.Event()
+        self.tick = 0
 
     def wake(self) -> None:
         self._woken.set()
 
     due = wake
+
+    def hasten(self, for_s: float) -> None:
+        self._node.wheel.hasten(self, for_s)
+
+    def on_closed(self) -> None:
+        super().on_closed()
+        self._node.wheel.unset(self)
 
     async def collect(self) -> list[bytes]:
         """Messages and states that are there now, also from the log. Raises Unavailable, ProtocolError rate-limited."""
@@ -57,14 +65,14 @@ class Poll(Wire):
 
     async def get(self) -> None:
         asked = self.asked()
-        wants_hello = check(asked)
+        check(asked)
         may_hold_s = hold_s(self.transport, asked, self.node)
         self.wire = wire = AwaitedPoll(self.node, self.transport, self.user, self.outside.address)
         try:
             self.node.locates.take(self.user.id, len(asked.starts))
             located, errors = await locate(self.node, self.user, asked.starts)
             wire.attach(located)
-            if wants_hello or errors or not all(map(resumed, located)):
+            if asks_for_hello(asked) or errors or not all(map(resumed, located)):
                 wire.greet(errors)
             first, wire.events = wire.events, []
             messages = await wire.collect()

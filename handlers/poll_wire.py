@@ -27,7 +27,7 @@ SIGNALS_BYTES = 128 * 1024
 class PollWire:
     """One request: it is woken by what is new, and pulls it."""
 
-    __slots__ = ("_node", "_signals_bytes", "_since_s", "address", "attachment", "events", "form", "link", "tick", "transport", "user")
+    __slots__ = ("_node", "_signals_bytes", "_since_s", "address", "attachment", "events", "form", "link", "transport", "user")
 
     link: Link
 
@@ -39,7 +39,6 @@ class PollWire:
         self.events: list[bytes] = []
         """What is neither message nor state, in the order in which it came."""
         self.form: Form | None = None
-        self.tick = 0
         self._node = node
         self._since_s = time.monotonic()
         self._signals_bytes = 0
@@ -48,8 +47,8 @@ class PollWire:
     def wake(self) -> None:
         raise NotImplementedError
 
-    def due(self) -> None:
-        """It was held for long enough."""
+    def hasten(self, for_s: float) -> None:
+        """It may be held for so long at most."""
         raise NotImplementedError
 
     def push(self, subscription: Subscription, messages: list[Message]) -> bool:
@@ -61,7 +60,7 @@ class PollWire:
     def signal(self, payload: bytes) -> None:
         if not self._signals_bytes:
             since_s = time.monotonic() - self._since_s
-            self._node.wheel.hasten(self, max(0.0, SIGNALS_EVERY_S - since_s))
+            self.hasten(max(0.0, SIGNALS_EVERY_S - since_s))
         self._signals_bytes += len(payload)
         if self._signals_bytes <= SIGNALS_BYTES:
             self.events.append(payload)
@@ -111,16 +110,18 @@ class PollWire:
 
     def on_closed(self) -> None:
         self.attachment.close()
-        self._node.wheel.unset(self)
         self._node.leave(self)
 
 
-def check(asked: Asked) -> bool:
-    """Whether it asks for `hello` in any case. Raises ProtocolError."""
-    wants_hello = asked.parameters.get("hello", ["0"])[-1] == "1"
-    if not asked.starts and not wants_hello:
+def asks_for_hello(asked: Asked) -> bool:
+    """In any case."""
+    return "hello" in asked.parameters and asked.parameters["hello"][-1] == "1"
+
+
+def check(asked: Asked) -> None:
+    """Raises ProtocolError."""
+    if not asked.starts and not asks_for_hello(asked):
         raise ProtocolError("bad-request", "sub names the channels to follow.", field="sub")
-    return wants_hello
 
 
 def hold_s(transport: str, asked: Asked, node: Node) -> float:

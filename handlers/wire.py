@@ -12,7 +12,7 @@ from negotiation.identity import User
 from protocol.channel import ChannelLog
 from protocol.codes import ProtocolError, Refusal
 from protocol.frames import Ref
-from protocol.positions import Start
+from protocol.positions import Position, Start
 from protocol.resume import Resolution
 
 
@@ -43,14 +43,25 @@ def locate_now(node: Node, user: User, starts: dict[str, Start]) -> list[Located
     """As `locate`, where all of it is in memory and allowed; else None."""
     found = []
     for channel, start in starts.items():
-        if channel.partition(":")[0] in BY_ENDPOINT or (known := node.feed.locate_now(channel, start)) is None:
-            return None
-        try:
-            authorize(user, "read", channel)
-        except ProtocolError:
+        known = node.feed.locate_now(channel, start) if _may_read(user, channel) else None
+        if known is None or channel.partition(":")[0] in BY_ENDPOINT and not known[0].shows_state:
             return None
         found.append(Located(start, *known))
     return found
+
+
+def is_current(node: Node, user: User, channel: str, start: Start) -> ChannelLog | None:
+    """The channel's log, where *start* is the position of all who wait for what comes next, and *user* may wait with them."""
+    log = node.hub.at_rest(channel, start) if isinstance(start, Position) and _may_read(user, channel) else None
+    return log if log is not None and (log.shows_state or channel.partition(":")[0] not in BY_ENDPOINT) else None
+
+
+def _may_read(user: User, channel: str) -> bool:
+    try:
+        authorize(user, "read", channel)
+    except ProtocolError:
+        return False
+    return True
 
 
 async def locate(node: Node, user: User, starts: dict[str, Start], ref: Ref = None) -> tuple[list[Located], list[bytes]]:

@@ -65,6 +65,11 @@ class ChannelLog:
         return self.head - len(self.messages) + 1
 
     @property
+    def shows_state(self) -> bool:
+        """True where it is known to be of states, and the newest is here."""
+        return self.is_state and bool(self.messages)
+
+    @property
     def has_hole(self) -> bool:
         return self.head is not None and self.heard > self.head
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from protocol.channel import ChannelLog
 from protocol.fanout import Fanout
 from protocol.message import Message
+from protocol.positions import Position
 
 WINDOWS_BYTES = 64 * 1024 * 1024
 """Memory for the newest messages of all channels together."""
@@ -72,6 +73,14 @@ class Hub:
         """The newest offset that is held here; None where the channel isn't."""
         log = self._logs.get(channel)
         return log.head if log is not None else None
+
+    def at_rest(self, channel: str, position: Position) -> ChannelLog | None:
+        """The channel's log, where everything up to *position* and no more is known, and went out to all."""
+        log = self._logs.get(channel)
+        if log is None or position != (self.epoch, log.head) or log.head != log.sent or log.pending or log.held is not None:
+            return None
+        self._logs.move_to_end(channel)
+        return log
 
     def newest(self, channel: str) -> Message | None:
         """The newest message that is held here, also a state that is not shown yet; None where there is none."""

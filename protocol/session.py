@@ -108,6 +108,13 @@ class Attachment:
         self.now_behind(subscription)
         return subscription
 
+    def join(self, log: ChannelLog) -> None:
+        """Subscribes to *log*, which is at rest, for what comes next."""
+        subscription = Subscription(self, log, log.sent)
+        self.subscriptions[log.name] = subscription
+        log.subscriptions.add(subscription)
+        subscription.go_live()
+
     def detach(self, channel: str) -> None:
         subscription = self.subscriptions.pop(channel, None)
         if subscription is not None:
