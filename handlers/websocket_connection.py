@@ -119,14 +119,20 @@ class WebSocketConnection:
         """Unless it was said already."""
         if self._ending is None:
             self.link.write(close_frame(code))
-            self._ending = asyncio.get_running_loop().call_later(CLOSE_S, self.link.close)
+            self._end_in(CLOSE_S)
+
+    def _end_in(self, seconds: float) -> None:
+        self._ending = asyncio.get_running_loop().call_later(seconds, self.link.close)
 
     def _answer(self, code: int) -> None:
-        self._say_close(code)
-        if self.link.is_writing:
-            asyncio.ensure_future(self.until_read()).add_done_callback(lambda _: self.link.close())
-        else:
+        if self._ending is None:
+            self.link.write(close_frame(code))
+        if not self.link.is_writing:
             self.link.close()
+            return
+        if self._ending is None:
+            self._end_in(CLOSE_S)
+        asyncio.ensure_future(self.until_read()).add_done_callback(lambda _: self.link.close())
 
     def _linger(self, until_s: float) -> None:
         """Of a peer that broke the protocol, and is perhaps still sending."""
