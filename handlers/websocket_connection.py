@@ -41,6 +41,10 @@ class WebSocketConnection:
     def on_binary(self, data: bytes) -> Awaitable[None] | None:
         raise NotImplementedError
 
+    def on_ending(self) -> None:
+        """A close frame was sent: nothing may follow it (section 5.5.1)."""
+        raise NotImplementedError
+
     def close(self, code: int) -> None:
         """Says so to the peer, and ends the connection once that has answered (section 7.1.2)."""
         if self._ending is None and not self.link.is_closed:
@@ -119,6 +123,7 @@ class WebSocketConnection:
         """Unless it was said already."""
         if self._ending is None:
             self.link.write(close_frame(code))
+            self.on_ending()
             self._ending = asyncio.get_running_loop().call_later(CLOSE_S, self.link.close)
 
     def _answer(self, code: int) -> None:
