@@ -13,7 +13,7 @@ import sys
 import tornado.netutil
 from pymongo.errors import PyMongoError
 
-from handlers.doors import Doors
+from handlers.doors import Doors, tls_context
 from handlers.node import Node
 from handlers.script import Script
 from negotiation.identity import Identity
@@ -57,6 +57,7 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    context = tls_context(settings)
     sockets = _listen(settings)
     script = asyncio.ensure_future(asyncio.to_thread(Script.load))  # while MongoDB starts
     async with contextlib.AsyncExitStack() as started:
@@ -70,13 +71,13 @@ async def serve(settings: Settings) -> None:
                 f"MongoDB refuses what the server needs: {type(error).__name__}: {error}.\nIs an election under way? Then try again. "
                 f"Otherwise the database {connection.database.name} holds something that no server of this version wrote.",
             ) from error
-        doors = Doors(node, await script)
+        doors = Doors(node, await script, context=context)
         started.callback(doors.close)
         doors.open(sockets)
         node.load.start()
         spare_the_collector()
         host, port = sockets[0].getsockname()[:2]
-        scheme = "https" if settings.tls_cert else "http"
+        scheme = "https" if context else "http"
         print(f"Anywire is ready at {scheme}://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
         await stop.wait()
         logger.info("stopping")

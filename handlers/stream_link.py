@@ -7,7 +7,7 @@ from typing import Any
 
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
-from handlers.link import READ_BYTES, Link, Owner, Poller, SocketLink
+from handlers.link import READ_BYTES, Link, Owner, Poller, SocketLink, notice_dead_peers
 from handlers.node import Node
 
 
@@ -55,6 +55,9 @@ class StreamLink:
         self._may_read = asyncio.Event()
         self._may_read.set()
         stream.set_close_callback(self._closed)
+        if stream.socket is not None:
+            with contextlib.suppress(OSError):  # it has gone already
+                notice_dead_peers(stream.socket)
         self._reading = asyncio.ensure_future(self._read())
 
     @property

@@ -89,7 +89,7 @@ class StreamWire:
         self.goaway(random.randint(0, 1000))
 
     def signal(self, payload: bytes) -> None:
-        if not self.link.is_writing:
+        if not self.is_closed and not self.link.is_writing:
             self._send(self.writer.control(payload))
 
     # what the node asks for
@@ -145,7 +145,7 @@ class StreamWire:
         self.control(error_event(error, channel=channel, ref=ref, id=id))
 
     def attach(self, located: Iterable[Located]) -> None:
-        for one in located:
+        for one in () if self.is_closed else located:
             self.attachment.attach(one.log, one.resolution)
 
     # what the link and the wheel tell
@@ -154,15 +154,17 @@ class StreamWire:
         if self._is_pumping and self._reading is None:
             self._pump()
 
-    def closed(self) -> None:
-        """Frees everything at once."""
-        if self.is_closed:
-            return
+    def silence(self) -> None:
+        """Says nothing more, and frees everything but the connection."""
         self.is_closed = True
         self.attachment.close()
         self._node.wheel.unset(self)
         if self._reading is not None:
             self._reading.cancel()
+
+    def closed(self) -> None:
+        """Frees everything at once."""
+        self.silence()
         self._node.leave(self)
         since_s = time.monotonic() - self._since_s
         logger.debug("%s %s left after %.1f s: %s", self.transport, self.id, since_s, self._reason)

@@ -41,6 +41,9 @@ class WebSocketConnection:
     def on_binary(self, data: bytes) -> Awaitable[None] | None:
         raise NotImplementedError
 
+    def on_ending(self) -> None:
+        """A close frame was sent: nothing may follow it (section 5.5.1)."""
+
     def close(self, code: int) -> None:
         """Says so to the peer, and ends the connection once that has answered (section 7.1.2)."""
         if self._ending is None and not self.link.is_closed:
@@ -122,6 +125,7 @@ class WebSocketConnection:
             self._end_in(CLOSE_S)
 
     def _end_in(self, seconds: float) -> None:
+        self.on_ending()
         self._ending = asyncio.get_running_loop().call_later(seconds, self.link.close)
 
     def _answer(self, code: int) -> None:

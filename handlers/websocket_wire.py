@@ -68,6 +68,9 @@ class WebSocketSession(WebSocketConnection):
 
     on_binary = on_text  # which refuses it
 
+    def on_ending(self) -> None:
+        self._wire.silence()
+
     def drained(self) -> None:
         super().drained()
         self._wire.drained()

@@ -27,6 +27,17 @@ class Server:
         self.output: list[str] = []
 
     @property
+    def certificate(self) -> Path | None:
+        """What it shows who comes by TLS; None where it speaks without."""
+        return self.settings.get("tls_cert")
+
+    @property
+    def database(self) -> str:
+        """The name of the one that it uses."""
+        uri = self.settings.get("mongodb_uri")
+        return str(uri).rpartition("/")[2].partition("?")[0] if uri else "anywire"
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -61,7 +72,7 @@ class Server:
         assert process.stdout is not None
         for line in process.stdout:
             self.output.append(line.rstrip())
-            found = re.search(r"ready at http://\S+:(\d+)/", line)
+            found = re.search(r"ready at https?://\S+:(\d+)/", line)
             if found:
                 self.port = int(found[1])
                 ready.set()

@@ -4,7 +4,6 @@ Each is a context manager over the server and a setting; BOXES is the list.
 """
 
 import secrets
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from string import Template
 
 from tests.browsers.hostile import Hostile
 from tests.browsers.processes import folder, free_port, program, running
+from tests.certificate import make_certificate
 from tests.handlers.talking import database_uri
 from tests.running import Server
 
@@ -102,14 +102,6 @@ def nginx(server: Server, setting: str) -> Iterator[Way]:
         command = [program("nginx"), "-p", str(path), "-c", str(configuration), "-e", str(path / "error.log")]
         with running(command, port, path / "output"):
             yield Way(server, base)
-
-
-def make_certificate(path: Path) -> None:
-    """Signed by nobody but itself."""
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
-    files = ["-keyout", str(path / "key.pem"), "-out", str(path / "cert.pem")]
-    command = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *files]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
 
 
 @contextmanager

@@ -22,13 +22,18 @@ def beside(server: Server) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
 
     def start(**settings: object) -> Server:
-        started.append(Server(mongodb_uri=database_uri(server, secrets.token_hex(4)), **settings))
+        started.append(Server(mongodb_uri=database_uri(server, secrets.token_hex(4)), **_tls(server), **settings))
         return started[-1].start()
 
     yield start
     for running in started:
         running.close()
     assert [line for running in started for line in running.tracebacks()] == []
+
+
+def _tls(server: Server) -> dict[str, object]:
+    """The settings by which another one speaks as *server* does."""
+    return {name: value for name, value in server.settings.items() if name in ("tls_cert", "tls_key")}
 
 
 @pytest.fixture

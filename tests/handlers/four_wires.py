@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from tests.handlers.talking import PATIENCE_S, Answer, Closed, Link, read_answer, read_chunk, read_head, request
+from tests.handlers.talking import PATIENCE_S, Answer, Closed, connect, read_answer, read_chunk, read_head, request
 from tests.running import Server
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -41,7 +41,7 @@ class Wire:
     ):
         self.server = server
         self.headers = dict(headers or {})
-        self.link = Link(server.port, receive_bytes)
+        self.link = connect(server, receive_bytes)
         self.form = form
         self.pending: deque[Event] = deque()
         self.events: list[Event] = []

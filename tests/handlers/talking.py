@@ -7,10 +7,12 @@ import json
 import os
 import select
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable, Iterable
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -102,6 +104,36 @@ class Link:
         self.socket.close()
 
 
+class SecureLink(Link):
+    """The same by TLS, to a server that shows *certificate*."""
+
+    def __init__(self, port: int, receive_bytes: int, certificate: Path):
+        super().__init__(port, receive_bytes)
+        context = ssl.create_default_context(cafile=certificate)
+        self.socket = context.wrap_socket(self.socket, server_hostname="127.0.0.1")
+
+    def fill(self, within_s: float = PATIENCE_S) -> None:
+        """Waits for data: a socket that is ready may bring a part of a record, or what is TLS's own."""
+        self.socket.settimeout(max(within_s, 0.001))
+        try:
+            data = self.socket.recv(1 << 20)
+        except ConnectionResetError as error:
+            raise Closed(reset=True) from error
+        except TimeoutError:
+            raise TimeoutError(f"nothing came within {within_s} s, after {self.buffer[-200:]!r}") from None
+        finally:
+            self.socket.settimeout(PATIENCE_S)
+        if not data:
+            raise Closed()
+        self.buffer += data
+
+
+def connect(server: Server, receive_bytes: int = 0) -> Link:
+    """A new connection, as that server speaks."""
+    certificate = getattr(server, "certificate", None)  # one in the process of the tests has none
+    return Link(server.port, receive_bytes) if certificate is None else SecureLink(server.port, receive_bytes, certificate)
+
+
 class Answer(NamedTuple):
     status: int
     headers: dict[str, list[str]]
@@ -188,7 +220,7 @@ def read_answer(link: Link, *, head_only: bool = False) -> Answer:
 
 def ask(server: Server, method: str, target: str, headers: dict[str, str] | None = None, **body: Any) -> Answer:
     """One request on a connection of its own, by nobody in particular."""
-    link = Link(server.port)
+    link = connect(server)
     try:
         link.send(request(method, target, headers, **body))
         return read_answer(link, head_only=method == "HEAD")
@@ -259,5 +291,7 @@ def open_connections(server: Server) -> dict[str, int]:
 
 
 def database_uri(server: Server, name: str) -> str:
-    """Of the database *name* in the mongod that *server* owns."""
-    return f"mongodb://{quote(str(server.data / 'mongodb' / 'mongod.sock'), safe='')}/{name}?directConnection=true"
+    """Of the database *name* in the mongod that *server* owns, or that it shares with its owner."""
+    shared = server.settings.get("mongodb_uri")
+    host = shared.rpartition("/")[0] if shared else f"mongodb://{quote(str(server.data / 'mongodb' / 'mongod.sock'), safe='')}"
+    return f"{host}/{name}?directConnection=true"

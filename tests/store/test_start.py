@@ -8,6 +8,7 @@ import pytest
 
 from store.connect import connect
 from store.meta import load_meta
+from tests.certificate import make_certificate
 from tests.running import ROOT, Server
 
 
@@ -49,6 +50,41 @@ async def test_a_database_that_refuses_the_index(mongo_uri):
     await made.writer.drop_database("refuses")
     await made.close()
     assert "Anywire can't start" in output and "refuses" in output
+
+
+def test_a_certificate_that_is_not_there(tmp_path):
+    server = Server(tls_cert=tmp_path / "none.pem")
+    output = started_badly(server)
+    assert f"Can't speak TLS with the certificate {tmp_path / 'none.pem'}: No such file or directory" in output
+    server.close()
+
+
+def test_a_key_that_is_not_the_certificate_s(tmp_path):
+    for name in ("one", "another"):
+        (tmp_path / name).mkdir()
+        make_certificate(tmp_path / name)
+    settings = {"tls_cert": tmp_path / "one" / "cert.pem", "tls_key": tmp_path / "another" / "key.pem"}
+    for wrong in (settings, {"tls_cert": settings["tls_key"]}, {"tls_cert": settings["tls_cert"]}):
+        server = Server(**wrong)
+        assert "they hold no certificate with its key" in started_badly(server)
+        server.close()
+
+
+def test_a_key_with_a_passphrase_is_refused_and_not_asked_for(tmp_path):
+    """Asking the terminal would be a start that never ends."""
+    certificate, key = make_certificate(tmp_path)
+    locked = tmp_path / "locked.pem"
+    command = ["openssl", "rsa", "-aes256", "-passout", "pass:secret", "-in", str(key), "-out", str(locked)]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    server = Server(tls_cert=certificate, tls_key=locked)
+    assert "a passphrase" in started_badly(server)
+    server.close()
+
+
+def test_a_key_without_a_certificate(tmp_path):
+    server = Server(tls_key=tmp_path / "key.pem")
+    assert "ANYWIRE_TLS_KEY names a key, but no ANYWIRE_TLS_CERT its certificate" in started_badly(server)
+    server.close()
 
 
 def test_a_setting_that_is_wrong():

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.handlers.four_wires import LongPollWire, ShortPollWire
-from tests.handlers.talking import Link, ask, eventually, open_connections, read_answer, request
+from tests.handlers.talking import ask, connect, eventually, open_connections, read_answer, request
 
 HOLD_S = 2
 """As the server of these tests is started."""
@@ -145,7 +145,7 @@ def test_a_signal_does_not_delay_a_message(server, visitor, channel, opened):
 
 
 def test_polls_keep_their_connection(server, channel):
-    link = Link(server.port)
+    link = connect(server)
     following = f"sub={channel}"
     for _ in range(5):
         link.send(request("GET", f"/v1/short-poll?{following}"))

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.handlers.four_wires import SseWire
-from tests.handlers.talking import Link, read_head, request
+from tests.handlers.talking import connect, read_head, request
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_cursor_over_2_kb_is_left_out(server, visitor, channel, opened):
 
 
 def test_http_1_0_gets_a_stream_without_chunks(server, visitor, channel):
-    link = Link(server.port)
+    link = connect(server)
     link.send(request("GET", f"/v1/sse?sub={channel}", {"Connection": "keep-alive"}, version="1.0"))
     status, headers = read_head(link)
     assert status == 200 and "transfer-encoding" not in headers

@@ -68,8 +68,8 @@ def test_there_is_no_other_vote(server, opened, kind, vote):
 def test_a_vote_whose_states_are_gone_from_the_log_is_shown_all_the_same(server, visitor, opened, kind):
     id = visitor.ask("POST", "/v1/votes", data=ASKED).json["id"]
     put(visitor, id, 1)
-    with MongoClient(database_uri(server, "anywire")) as client:
-        log = client.get_database("anywire").log
+    with MongoClient(database_uri(server, server.database)) as client:
+        log = client.get_database(server.database).log
         assert log.delete_many({"_id.c": f"vote:{id}"}).deleted_count == 2
         wire = opened(kind, server, f"vote:{id}")
         state = wire.kind("state")

@@ -5,10 +5,9 @@ import uuid
 
 import pytest
 
-from tests.handlers.four_wires import BINARY, CLOSE, PING, PONG, Refused, WebSocketWire, frame
-from tests.handlers.talking import Closed, Link, ask, read_answer, read_head, request
+from tests.handlers.four_wires import BINARY, PING, PONG, Refused, WebSocketWire, frame
+from tests.handlers.talking import ask, connect, read_answer, read_head, request
 
-MAX_FRAME_BYTES = 512 * 1024
 HANDSHAKE = {
     "Connection": "keep-alive, Upgrade",
     "Upgrade": "WebSocket",
@@ -58,7 +57,7 @@ def test_a_plain_request_is_told_what_this_address_speaks(server):
 
 
 def test_a_handshake_of_an_old_version_is_refused(server):
-    link = Link(server.port)
+    link = connect(server)
     link.send(request("GET", "/v1/websocket", HANDSHAKE).replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", 1))
     assert read_answer(link).refusal()[:2] == (400, "bad-request")
     link.close()
@@ -79,7 +78,7 @@ def test_a_publish_sees_the_subscribes_before_it(visitor, wire):
 def test_what_follows_the_handshake_in_the_same_segment_is_read(server, opened):
     wire = opened(WebSocketWire, server)
     wire.link.close()
-    wire.link.__init__(server.port)
+    wire.link = connect(server)
     wire.link.send(request("GET", "/v1/websocket", HANDSHAKE) + frame(b'{"type":"ping","ref":7}'))
     assert read_head(wire.link)[0] == 101
     assert [wire.event()["type"] for _ in range(3)] == ["hello", "ping", "ack"]
@@ -244,55 +243,3 @@ def test_more_than_can_wait_is_read_later_and_not_refused(visitor, channel, wire
     assert [ack["type"] for ack in wire.take(3000, "ack", "error")] == ["ack"] * 3000
     newest = visitor.history(channel, limit=1000)["messages"]
     assert [message["data"] for message in newest] == list(range(2000, 3000))
-
-
-@pytest.mark.parametrize(
-    ("broken", "code"),
-    [
-        (frame(b"{}", masked=False), 1002),
-        (frame(b"{", masked=False, fin=False), 1002),
-        (frame(b"{}", reserved=4), 1002),
-        (frame(b"{}", reserved=1), 1002),
-        (frame(b"", 3), 1002),
-        (frame(b"", 7), 1002),
-        (frame(b"", 11), 1002),
-        (frame(b"", PING, fin=False), 1002),
-        (frame(b"x" * 126, PING), 1002),
-        (frame(b"", 0), 1002),
-        (frame(b"a", fin=False) + frame(b"b"), 1002),
-        (frame(b"\xff"), 1007),
-        (frame(b'{"a":"\xed\xa0\x80"}'), 1007),
-        (frame(b"\xc3", fin=False) + frame(b"(", 0), 1007),
-        (frame(b"x", CLOSE), 1002),
-        (frame((999).to_bytes(2), CLOSE), 1002),
-        (frame((1005).to_bytes(2), CLOSE), 1002),
-        (frame((2000).to_bytes(2), CLOSE), 1002),
-        (frame((1000).to_bytes(2) + b"\xff", CLOSE), 1007),
-        (frame(b"", size=2**63 - 1), 1009),
-        (frame(b" " * (MAX_FRAME_BYTES + 1)), 1009),
-        (frame(b" " * MAX_FRAME_BYTES, fin=False) + frame(b" ", 0), 1009),
-        (frame((1000).to_bytes(2), CLOSE), 1000),
-        (frame((4000).to_bytes(2) + b"bye", CLOSE), 4000),
-        (frame(b"", CLOSE), 1005),
-    ],
-)
-def test_a_connection_is_closed_with_a_reason(wire, broken, code):
-    wire.link.send(broken)
-    assert wire.close_code() == code
-
-
-def test_a_frame_that_is_too_big_gets_its_reason_while_it_is_still_being_sent(wire):
-    big = frame(b" " * (4 * MAX_FRAME_BYTES))
-    sent = 0
-    while sent < len(big):  # a client that writes all before it reads
-        sent += wire.link.socket.send(big[sent:])
-    assert wire.close_code() == 1009
-    with pytest.raises(Closed):
-        wire.send_frame((1009).to_bytes(2), CLOSE)
-        wire.link.fill()
-
-
-def test_the_largest_frame_is_read(wire, channel):
-    command = b'{"type":"publish","ref":1,"channel":"%s","data":"ok"}' % channel.encode()
-    wire.send_frame(command[:-1] + b" " * (MAX_FRAME_BYTES - len(command)) + command[-1:])
-    assert wire.kind("ack", "error")["type"] == "ack"
