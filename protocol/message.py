@@ -1,5 +1,6 @@
 """One event of a channel's log, encoded once and shared by every subscriber."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -52,17 +53,30 @@ class Message:
         return f"Message({self.offset})"
 
 
-_EVENT = b'{"type":"%s","channel":"%s","offset":%d,"position":"%s","id":%s,"time":%d,"user":%s,"data":%s}'
-
-
 def encode_message(kind: str, channel: str, position: Position, *, id: str, time: int, user: Any, data: bytes) -> Message:
     """*kind* is "message" or "state"; *time* in ms since 1970 UTC; *data* is compact JSON, put in as it is.
 
-    *kind*, *channel* and *position* are of forms that need no escape in JSON. Filled in by hand, since it is done for every
-    message and takes a third of the time.
+    *kind*, *channel* and *position* are of forms that need no escape in JSON.
     """
-    parts = (kind.encode(), channel.encode(), position.offset, str(position).encode(), _encode(id), time, _encode(user), data)
-    return Message(position.offset, _EVENT % parts, kind == "state")
+    return encode_messages(kind, channel, position, time, [(id, user, data)])[0]
+
+
+def encode_messages(kind: str, channel: str, first: Position, time: int, contents: Iterable[tuple[str, Any, bytes]]) -> list[Message]:
+    """Messages of one channel with consecutive offsets from *first*; *contents* are id, user and data of each.
+
+    As `encode_message`. Joined by hand, and what they have in common made once: it is done for every message, and takes half
+    as long as an encoder.
+    """
+    is_state = kind == "state"
+    start = b'{"type":"%s","channel":"%s","offset":' % (kind.encode(), channel.encode())
+    position = b',"position":"%s-' % first.epoch.encode()
+    common = b',"time":%d,"user":' % time
+    messages = []
+    for offset, (id, user, data) in enumerate(contents, first.offset):
+        number = b"%d" % offset
+        parts = (start, number, position, number, b'","id":', _encode(id), common, _encode(user), b',"data":', data, b"}")
+        messages.append(Message(offset, b"".join(parts), is_state))
+    return messages
 
 
 def sse_block(payload: bytes, event_id: str = "") -> bytes:

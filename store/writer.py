@@ -19,7 +19,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from protocol.codes import ProtocolError
 from protocol.hub import Hub
-from protocol.message import Message, encode_message
+from protocol.message import Message, encode_messages
 from protocol.positions import Position
 from store.chunks import Chunk, chunk_document, id_hash
 from store.reader import Reader
@@ -243,12 +243,11 @@ class Writer:
         first = self._heads[channel].offset + 1
         now = self._wall_ms()
         epoch = self._reader.epoch
-        messages = []
-        for i, pending in enumerate(pendings):
+        for pending in pendings:
             pending.attempts += (tag,)
-            position = Position(epoch, first + i)
-            about = {"id": pending.id, "time": now, "user": pending.user, "data": pending.data}
-            messages.append(encode_message("state" if pending.is_state else "message", channel, position, **about))
+        is_state = pendings[0].is_state
+        contents = [(p.id, p.user, p.data) for p in pendings]
+        messages = encode_messages("state" if is_state else "message", channel, Position(epoch, first), now, contents)
         keys = [id_hash(epoch, *p.key) for p in pendings if p.key is not None]
         return _Attempt(channel, pendings, messages, chunk_document(channel, epoch, messages, keys, now, tag, self._process))
 

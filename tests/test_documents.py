@@ -91,7 +91,7 @@ def event_types() -> set[str]:
                 for key, value in zip(node.keys, node.values, strict=True):
                     if isinstance(key, ast.Constant) and key.value == "type" and isinstance(value, ast.Constant):
                         found.update({str(value.value)} - NOT_EVENTS)
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "encode_message":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("encode_message", "encode_messages"):
                 found.update(str(part.value) for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant))
     return found
 
