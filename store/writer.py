@@ -15,13 +15,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from protocol.codes import ProtocolError
 from protocol.hub import Hub
 from protocol.message import Message, encode_messages
 from protocol.positions import Position
 from store.chunks import Chunk, chunk_document, id_hash
+from store.inserts import Insert, by_driver
 from store.reader import Reader
 
 KNOWN_HEADS = 50_000
@@ -127,12 +128,14 @@ class Writer:
         hub: Hub,
         process: bytes,
         *,
+        insert: Insert | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         confirmed_s: float = CONFIRMED_S,
     ):
         """*process* is a few random bytes that no other process has."""
         self._log = database.log
+        self._insert = insert or by_driver(database)
         self._channels = database.channels
         self._reader = reader
         self._hub = hub
@@ -165,16 +168,13 @@ class Writer:
             return []
         started_s = self._clock()
         try:
-            await self._log.insert_many([a.document for a in attempts], ordered=False)
-            refused: dict[int, dict[str, Any]] = {}
-        except BulkWriteError as error:
-            refused = {e["index"]: e for e in error.details["writeErrors"]}
-            if error.details["writeConcernErrors"] or any(e["code"] != _DUPLICATE_KEY for e in refused.values()):
-                self._doubt(attempts)
-                raise
+            refused = {error["index"]: error for error in await self._insert([a.document for a in attempts])}
         except PyMongoError:
             self._doubt(attempts)
             raise
+        if any(error["code"] != _DUPLICATE_KEY for error in refused.values()):
+            self._doubt(attempts)
+            raise OperationFailure("the database refuses to insert a chunk", details={"writeErrors": list(refused.values())})
         again: list[Pending] = []
         for index, attempt in enumerate(attempts):
             if index in refused:

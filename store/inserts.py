@@ -1,0 +1,37 @@
+"""Storing chunks: one `insert` command, and what the database refused of it.
+
+The command is sent as it is, and not by the driver's bulk interface: that one's retries repeat what the writer does about a
+lost answer anyway, and MongoDB writes down every insert once more for them. It is a tenth of what a lone commit costs.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pymongo.errors import WriteConcernError
+
+Insert = Callable[[list[dict[str, Any]]], Awaitable[list[dict[str, Any]]]]
+"""Inserts the documents, each for itself. Returns the write errors: the `index` and `code` of each, and what else MongoDB says.
+
+Raises PyMongoError where the outcome is unknown, or a majority hasn't acknowledged what was inserted.
+"""
+
+COLLECTION = "log"
+COMMAND = {"insert": COLLECTION, "ordered": False, "writeConcern": {"w": "majority", "j": True}}
+"""The driver adds store.connect.DURABLE to all else; a command says for itself how durable it wants to be."""
+
+
+def by_driver(database: Any) -> Insert:
+    """Through the driver that *database* is of."""
+
+    async def insert(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return write_errors(await database.command({**COMMAND, "documents": documents}))
+
+    return insert
+
+
+def write_errors(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of an answer that is `ok`. Raises WriteConcernError."""
+    error = answer.get("writeConcernError")
+    if error is not None:
+        raise WriteConcernError(error.get("errmsg", ""), error.get("code"), error)
+    return answer.get("writeErrors", [])
