@@ -11,6 +11,7 @@
        resume N M                  N receivers at once, which are to get the numbers 1 to M of another publisher
        connect SECONDS AT_ONCE     connects, is ready, leaves, again and again
        idle SECONDS                answers pings and waits
+       message TEXT                is published from now on
 
    Between commands it serves its connections. It measures nothing of the server: whoever gives the commands does. */
 #define _GNU_SOURCE
@@ -27,9 +28,10 @@
 #define PATIENCE_NS 4000000000u    /* without one more arrival, what is missing is lost */
 #define OPENING_NS 90000000000u    /* for all connections */
 #define OPENING_AT_ONCE 64
+#define MAX_TEXT 2048
 
 static int port;
-static const char *wire = "websocket", *message = "", *validators = "";
+static const char *wire = "websocket", *message = "", *validators = "", *places = "20000", *on_port = "";
 static struct route receive = {.path = "/", .send = "", .ready = ""}, publish = {.path = "/", .send = "", .ready = ""};
 static struct connection publisher = {.publisher = true};
 static struct connection *receivers; /* those that are there, each in a place of its own, since epoll knows the place */
@@ -75,7 +77,7 @@ static void open_receivers(long number, long at_once) {
 }
 
 static void publish_next(uint64_t due_ns) {
-    static char text[4096];
+    static char text[MAX_TEXT + 32];
     const char *place = strstr(message, "{number}");
     if (!place || publisher.state != READY) stop("no publisher");
     snprintf(text, sizeof text, "%.*s~%ld~%s", (int)(place - message), message, tally_publish(due_ns), place + strlen("{number}"));
@@ -140,8 +142,15 @@ static void connect_again_and_again(double seconds, long at_once) {
 }
 
 static void command(const char *line) {
+    static char text[MAX_TEXT];
     double first = 0, second = 0;
     char name[16];
+    if (!strncmp(line, "message ", 8)) {
+        snprintf(text, sizeof text, "%.*s", (int)strcspn(line + 8, "\n"), line + 8);
+        message = text;
+        answer(false);
+        return;
+    }
     if (sscanf(line, "%15s %lf %lf", name, &first, &second) < 2) stop("a command and its numbers, please");
     bool tallied = true;
     counts.bytes = 0;
@@ -160,7 +169,6 @@ static void command(const char *line) {
 }
 
 int main(int argc, char **argv) {
-    const char *places = "20000", *on_port = "";
     const struct { const char *name, **value; } options[] = {
         {"--port", &on_port}, {"--wire", &wire}, {"--path", &receive.path}, {"--send", &receive.send}, {"--ready", &receive.ready},
         {"--validators", &validators}, {"--publish-path", &publish.path}, {"--publish-send", &publish.send},
@@ -182,7 +190,7 @@ int main(int argc, char **argv) {
     if (!receivers || epoll_ctl(poller, EPOLL_CTL_ADD, STDIN_FILENO, &input)) stop("the input has to be a pipe");
     setvbuf(stdin, NULL, _IONBF, 0); /* what is waiting stays where epoll sees it */
     for (;;) {
-        char line[256];
+        char line[MAX_TEXT];
         turn(-1);
         if (command_waits && !fgets(line, sizeof line, stdin)) return 0;
         if (command_waits) command(line);

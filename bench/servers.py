@@ -1,0 +1,65 @@
+"""A server of bench/peers.py while it runs, on the core of its own."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from bench import processes
+from bench.compiled import BUILD
+from bench.peers import HELPERS, Server
+
+
+class Running:
+    """From when it listens until it is stopped. A context manager. Raises RuntimeError if it doesn't start."""
+
+    def __init__(self, server: Server):
+        BUILD.mkdir(parents=True, exist_ok=True)
+        self.server = server
+        self.port = processes.free_port()
+        self.data = Path(tempfile.mkdtemp(prefix="aw-", dir=BUILD))
+        self._log = (BUILD / f"{server.name.replace(' ', '-').replace('/', '-')}.log").open("a")
+        self._started: list[processes.Process] = []
+        try:
+            helper_port = processes.free_port()
+            if server.helper:
+                self._start(HELPERS[server.helper], helper_port, {})
+            self._environment = {**server.environment, f"{server.helper.upper()}_PORT": str(helper_port)}
+            self._start(server.command, self.port, self._environment)
+        except RuntimeError:
+            self.close()
+            raise
+
+    def _start(self, command: tuple[str, ...], port: int, environment: dict[str, str]) -> None:
+        parts = [part.replace("{port}", str(port)).replace("{data}", str(self.data)) for part in command]
+        process = processes.spawn(parts, processes.cores()[0], environment, self._log)
+        self._started.append(process)
+        processes.wait_for(port, process)
+
+    def __enter__(self) -> "Running":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def kill_and_start_again(self) -> None:
+        """SIGKILL to the server alone; it finds what it had stored."""
+        process = self._started.pop()
+        process.kill()
+        process.wait(10)
+        self._start(self.server.command, self.port, self._environment)
+
+    @property
+    def pids(self) -> list[int]:
+        return [pid for process in self._started for pid in processes.tree(process.pid)]
+
+    def cpu_s(self) -> float:
+        return processes.cpu_s(self.pids)
+
+    def pss_kb(self) -> int:
+        return processes.pss_kb(self.pids)
+
+    def close(self) -> None:
+        for process in reversed(self._started):
+            processes.stop(process)
+        self._log.close()
+        shutil.rmtree(self.data, ignore_errors=True)
