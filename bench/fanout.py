@@ -29,6 +29,7 @@ from typing import Any
 
 from bench.compiled import BUILD
 from bench.generator import Generator
+from bench.install import install
 from bench.peers import ALL, ANYWIRE, FLOOR, WIRES, Route, Server
 from bench.servers import Running
 
@@ -43,6 +44,7 @@ SETTLE_S = 0.3
 class Plan:
     receivers: Sequence[int] = (100, 1_000, 5_000)
     rounds: int = 3
+    rounds_of_others: int = 3
     closed_s: float = 1.0
     burst_s: float = 1.0
     paced_s: float = 3.0
@@ -95,13 +97,18 @@ def measure(server: Server, route: Route, plan: Plan) -> dict[str, dict[str, Any
 
 
 def run(entries: Sequence[tuple[Server, Route]], plan: Plan) -> list[dict[str, Any]]:
-    """All rounds: server, wire, round and its figures. What can't be measured has an error."""
+    """All rounds: server, wire, round and its figures. What can't be measured has an error; what isn't here says so."""
     allow_many_files()
-    found = []
+    absent = install()
+    found: list[dict[str, Any]] = []
+    for server, route in entries:
+        if lacking := "; ".join(absent[source] for source in server.sources if absent[source]):
+            found.append({"server": server.name, "wire": route.wire, "round": 0, "absent": lacking})
+    entries = [entry for entry in entries if not any(absent[source] for source in entry[0].sources)]
     for number in range(plan.rounds):
         first = number * len(entries) // plan.rounds
         for server, route in [*entries[first:], *entries[:first]]:
-            if server.slow and number:
+            if number >= (plan.rounds if server in (ANYWIRE, FLOOR) else plan.rounds_of_others) or (server.slow and number):
                 continue
             began = time.monotonic()
             record: dict[str, Any] = {"server": server.name, "wire": route.wire, "round": number}
@@ -160,7 +167,7 @@ def main() -> None:
     parser.add_argument("--receivers", default="100,1000,5000")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    plan = Plan(receivers=[int(number) for number in given.receivers.split(",")], rounds=given.rounds)
+    plan = Plan([int(number) for number in given.receivers.split(",")], given.rounds, given.rounds)
     wires = given.wires.split(",")
     servers = [server for server in ALL if server is FLOOR or re.search(given.only, server.name)]
     entries = [(server, route) for server in servers for route in server.routes if route.wire in wires]

@@ -13,6 +13,7 @@ WEBSOCKET, SSE, LONG_POLL = WIRES = ("websocket", "sse", "long-poll")
 PAD = "x" * 64
 PYTHON = str(BUILD / "venv" / "bin" / "python")
 PEERS = ROOT / "bench" / "peers"
+DEBIAN = BUILD / "debian"
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,20 @@ class Route:
 
 @dataclass(frozen=True)
 class Server:
-    """One that is measured. In its command {port} and {data}, an empty folder, are replaced; *helper* is started before it,
-    its port goes to the environment variable {HELPER}_PORT."""
+    """One that is measured. In its command, its environment, and *template*, which is written to {data}/configuration, the
+    names in braces are replaced (bench/servers.py). *helper* is started before it; the helper's port goes to an environment
+    variable such as REDIS_PORT."""
 
     name: str
     command: tuple[str, ...]
     routes: tuple[Route, ...]
     environment: dict[str, str] = field(default_factory=dict)
     helper: str = ""
+    template: str = ""
+    sources: tuple[str, ...] = ()
+    """What brings it (bench/install.py)."""
+    packages: tuple[str, ...] = ()
+    """Whose versions the table names."""
     slow: bool = False
     """One round, and no more than a thousand receivers."""
 
@@ -79,12 +86,78 @@ ANYWIRE = Server(
 # the floor; its messages are as long as Anywire's events become
 
 LINE = '{"text":"{number}{pad}"}'
-EVENT = LINE.replace("{pad}", "{pad}" + "x" * 130)
+EVENT = LINE.replace("{pad}", "{pad}" + "x" * 190)
 FLOOR = Server(
     "C floor",
     (str(program("floor")), "{port}"),
     (route(WEBSOCKET, "/websocket", EVENT), route(SSE, "/sse", EVENT), route(LONG_POLL, "/long-poll", EVENT)),
 )
 
-HELPERS: dict[str, tuple[str, ...]] = {}
-ALL = (FLOOR, ANYWIRE)
+# the others, each as its documentation shows it
+
+WEBSOCKET_LINE = route(WEBSOCKET, "/websocket", LINE)
+SSE_LINE = route(SSE, "/sse", LINE)
+SOCKET_IO = {"send": "40", "ready": "40{", "publish_send": "40", "publish_ready": "40{"}  # Engine.IO 4: open, then join a namespace
+SOCKET_IO_LINE = route(
+    WEBSOCKET,
+    "/socket.io/?EIO=4&transport=websocket",
+    f'42["publish",{LINE}]',
+    publish_path="/socket.io/?EIO=4&transport=websocket",
+    **SOCKET_IO,
+)
+REDIS = ("{debian}/usr/bin/redis-server", "--port", "{port}", "--save", "", "--appendonly", "no", "--dir", "{data}")
+HELPERS = {"redis": REDIS}
+LIBRARIES = {"LD_LIBRARY_PATH": "{libraries}"}  # Debian's packages are unpacked, not installed
+
+
+def python(name: str, file: str, *routes: Route, packages: tuple[str, ...]) -> Server:
+    return Server(name, (PYTHON, str(PEERS / file), "{port}"), routes, sources=("python",), packages=packages)
+
+
+def node(name: str, file: str, route: Route, package: str) -> Server:
+    environment = {"NODE_PATH": str(BUILD / "node" / "node_modules")}
+    return Server(name, ("node", str(PEERS / file), "{port}"), (route,), environment, sources=("node",), packages=(package,))
+
+
+OTHERS = (
+    python("picows", "picows_server.py", WEBSOCKET_LINE, packages=("picows", "uvloop")),
+    Server(
+        "nchan",
+        ("{debian}/usr/sbin/nginx", "-p", "{data}", "-e", "stderr", "-c", "{data}/configuration"),
+        (WEBSOCKET_LINE, SSE_LINE, route(LONG_POLL, "/long-poll", LINE, validators=True)),
+        LIBRARIES,
+        template="nchan.conf",
+        sources=("debian",),
+        packages=("libnginx-mod-nchan",),
+    ),
+    python("aiohttp", "aiohttp_server.py", WEBSOCKET_LINE, SSE_LINE, packages=("aiohttp", "uvloop")),
+    node("ws", "ws_server.js", WEBSOCKET_LINE, "ws"),
+    python("websockets", "websockets_server.py", WEBSOCKET_LINE, packages=("websockets",)),
+    node("Socket.IO", "socketio_server.js", SOCKET_IO_LINE, "socket.io"),
+    python(
+        "Tornado",
+        "tornado_server.py",
+        WEBSOCKET_LINE,
+        SSE_LINE,
+        route(LONG_POLL, "/long-poll", LINE, ready='"next"'),
+        packages=("tornado",),
+    ),
+    Server(
+        "python-socketio",
+        (PYTHON, "-m", "uvicorn", "--app-dir", str(PEERS), "--port", "{port}", "--log-level", "error", "socketio_server:application"),
+        (SOCKET_IO_LINE,),
+        sources=("python",),
+        packages=("python-socketio", "uvicorn"),
+    ),
+    Server(
+        "Django Channels",
+        (PYTHON, "-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", "-v", "0", "channels_server:application"),
+        (route(WEBSOCKET, "/chat/", '{"message":"{number}{pad}"}', publish_path="/chat/"),),
+        {"PYTHONPATH": str(PEERS), **LIBRARIES},
+        helper="redis",
+        sources=("python", "debian"),
+        packages=("channels", "channels_redis", "daphne"),
+        slow=True,
+    ),
+)
+ALL = (FLOOR, ANYWIRE, *OTHERS)

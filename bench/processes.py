@@ -13,7 +13,7 @@ from typing import IO
 
 Process = subprocess.Popen[str]
 START_S = 30.0
-STOP_S = 8.0
+STOP_S = 2.0
 NS = 1e9
 ALLOWED = sorted(os.sched_getaffinity(0))
 """Before anything is pinned."""

@@ -1,12 +1,13 @@
 """A server of bench/peers.py while it runs, on the core of its own."""
 
+import resource
 import shutil
 import tempfile
 from pathlib import Path
 
 from bench import processes
 from bench.compiled import BUILD
-from bench.peers import HELPERS, Server
+from bench.peers import DEBIAN, HELPERS, PEERS, Server
 
 
 class Running:
@@ -22,7 +23,9 @@ class Running:
         try:
             helper_port = processes.free_port()
             if server.helper:
-                self._start(HELPERS[server.helper], helper_port, {})
+                self._start(HELPERS[server.helper], helper_port, server.environment)
+            if server.template:
+                (self.data / "configuration").write_text(self._filled((PEERS / server.template).read_text(), self.port))
             self._environment = {**server.environment, f"{server.helper.upper()}_PORT": str(helper_port)}
             self._start(server.command, self.port, self._environment)
         except RuntimeError:
@@ -30,10 +33,22 @@ class Running:
             raise
 
     def _start(self, command: tuple[str, ...], port: int, environment: dict[str, str]) -> None:
-        parts = [part.replace("{port}", str(port)).replace("{data}", str(self.data)) for part in command]
-        process = processes.spawn(parts, processes.cores()[0], environment, self._log)
+        filled = {name: self._filled(value, port) for name, value in environment.items()}
+        process = processes.spawn([self._filled(part, port) for part in command], processes.cores()[0], filled, self._log)
         self._started.append(process)
         processes.wait_for(port, process)
+
+    def _filled(self, text: str, port: int) -> str:
+        values = {
+            "{port}": port,
+            "{data}": self.data,  # an empty folder
+            "{debian}": DEBIAN,
+            "{libraries}": ":".join(str(path) for path in DEBIAN.glob("usr/lib/*-linux-gnu")),
+            "{files}": resource.getrlimit(resource.RLIMIT_NOFILE)[0],  # how many it may open
+        }
+        for name, value in values.items():
+            text = text.replace(name, str(value))
+        return text
 
     def __enter__(self) -> "Running":
         return self
