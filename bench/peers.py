@@ -48,7 +48,7 @@ class Server:
     packages: tuple[str, ...] = ()
     """Whose versions the table names."""
     slow: bool = False
-    """One round, and no more than a thousand receivers."""
+    """One round in the closed loop, and no more than a thousand receivers."""
 
 
 def route(wire: str, path: str, text: str, **more: str | bool) -> Route:

@@ -8,7 +8,7 @@
        open N                      N receivers in all, and the publisher if there is a message to publish
        closed SECONDS WINDOW       publishes as soon as fewer than WINDOW messages are on their way to somebody
        paced SECONDS PER_SECOND    publishes by the clock, whatever has arrived; latency counts from when a message was due
-       resume N M                  N receivers at once, which are to get the numbers 1 to M of another publisher
+       resume N M                  N receivers at once, which are to get the numbers 1 to M that somebody else published
        connect SECONDS AT_ONCE     connects, is ready, leaves, again and again
        idle SECONDS                answers pings and waits
        message TEXT                is published from now on
@@ -27,6 +27,7 @@
 #define NS 1e9
 #define PATIENCE_NS 4000000000u    /* without one more arrival, what is missing is lost */
 #define OPENING_NS 90000000000u    /* for all connections */
+#define AGAIN_NS 1000000000u       /* between two trials of a client that was refused */
 #define OPENING_AT_ONCE 64
 #define MAX_TEXT 2048
 
@@ -117,11 +118,21 @@ static void paced(double seconds, double per_second) {
     drain();
 }
 
+/* A client that is refused comes again, as clients do; how often that was is among the failed. */
 static void resume(long number, long messages) {
     tally_begin(number);
     for (long i = 0; i < messages; i++) tally_publish(now_ns());
-    open_receivers(number, number);
-    drain();
+    tally_time_last();
+    uint64_t again = 0, end = now_ns() + OPENING_NS;
+    while (tally_unfinished() && now_ns() < end) {
+        if (now_ns() >= again) {
+            for (long i = 0; i < number; i++) {
+                if (receivers[i].state == UNUSED) connection_open(&receivers[i], &receive, port);
+            }
+            again = now_ns() + AGAIN_NS;
+        }
+        turn(100);
+    }
 }
 
 static void connect_again_and_again(double seconds, long at_once) {

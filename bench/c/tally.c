@@ -19,7 +19,7 @@ static struct message *messages; /* of this phase */
 static long first = 1, published, finished, room;
 static long receivers, deliveries, doubled, out_of_order;
 static uint32_t *latencies_us;
-static long latencies_room;
+static long latencies_room, timed, timed_from; /* how many times there are, and from which message on they are taken */
 static uint64_t began_ns, last_ns;
 
 uint64_t now_ns(void) {
@@ -38,6 +38,7 @@ static void *grown(void *array, long *size, size_t item) {
 void tally_begin(long number) {
     first += published;
     published = finished = deliveries = doubled = out_of_order = 0;
+    timed = timed_from = 0;
     receivers = number;
     began_ns = last_ns = now_ns();
 }
@@ -47,6 +48,8 @@ long tally_publish(uint64_t due_ns) {
     messages[published] = (struct message){.due_ns = due_ns};
     return first + published++;
 }
+
+void tally_time_last(void) { timed_from = first + published - 1; }
 
 /* Whether *number* is new to the receiver; counts it if it is late or came before. */
 static int is_new(struct window *window, long number) {
@@ -71,8 +74,9 @@ static void arrived(struct window *window, long number, uint64_t arrived_ns) {
     if (number < first || number >= first + published) return; /* of an earlier phase */
     if (!is_new(window, number)) return;
     struct message *message = &messages[number - first];
-    if (deliveries == latencies_room) latencies_us = grown(latencies_us, &latencies_room, sizeof *latencies_us);
-    latencies_us[deliveries++] = (uint32_t)((arrived_ns - message->due_ns) / NS_PER_US);
+    deliveries++;
+    if (timed == latencies_room) latencies_us = grown(latencies_us, &latencies_room, sizeof *latencies_us);
+    if (number >= timed_from) latencies_us[timed++] = (uint32_t)((arrived_ns - message->due_ns) / NS_PER_US);
     last_ns = arrived_ns;
     finished += ++message->receivers == receivers;
 }
@@ -101,13 +105,13 @@ static int by_size(const void *one, const void *other) {
 }
 
 static double share_ms(long percent) {
-    if (!deliveries) return 0;
-    long index = deliveries * percent / 100;
-    return latencies_us[index < deliveries ? index : deliveries - 1] / 1000.0;
+    if (!timed) return 0;
+    long index = timed * percent / 100;
+    return latencies_us[index < timed ? index : timed - 1] / 1000.0;
 }
 
 void tally_print(void) {
-    qsort(latencies_us, (size_t)deliveries, sizeof *latencies_us, by_size);
+    qsort(latencies_us, (size_t)timed, sizeof *latencies_us, by_size);
     printf("\"messages\":%ld,\"receivers\":%ld,\"deliveries\":%ld,\"lost\":%ld,\"doubled\":%ld,\"out_of_order\":%ld,", published, receivers,
            deliveries, published * receivers - deliveries, doubled, out_of_order);
     printf("\"seconds\":%.6f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f", (double)(last_ns - began_ns) / 1e9, share_ms(50), share_ms(99),

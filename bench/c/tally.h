@@ -20,6 +20,8 @@ uint64_t now_ns(void);
 void tally_begin(long receivers);
 /* The number of the message that is published now, and was due at *due_ns*. */
 long tally_publish(uint64_t due_ns);
+/* From now on the times of the last message alone are kept: of a client that catches up, it is the one that counts. */
+void tally_time_last(void);
 /* Takes the messages in *data*, and says how much of it has been looked at for good. */
 size_t tally_scan(struct window *window, const char *data, size_t size, uint64_t arrived_ns);
 /* Messages that not all receivers have yet. */
