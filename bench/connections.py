@@ -23,7 +23,11 @@ AT_ONCE = 32
 CONNECT_S = 1.0
 WARM = 500
 """Connections before the first look at the memory: what is loaded and allocated once is there then."""
-SETTLE_S = 1.5
+SETTLE_S = 1.0
+STILL_KB = 256
+STILL_READINGS = 3
+MOST_READINGS = 15
+"""A database gives memory back some seconds after its start; before that there is no telling what a connection took."""
 
 
 def making_us(server: Server, route: Route) -> float:
@@ -39,11 +43,21 @@ def keeping_kb(server: Server, route: Route, connections: int) -> float:
     """KB for an idle connection. Raises RuntimeError if one fails."""
     with Running(server) as running, Generator(running.port, route) as generator:
         _checked(generator.open(WARM))
-        time.sleep(SETTLE_S)
-        before = running.pss_kb()
+        before = _still_kb(running)
         _checked(generator.open(WARM + connections))
+        return (_still_kb(running) - before) / connections
+
+
+def _still_kb(running: Running) -> int:
+    """The memory of all processes, once it changes no more."""
+    readings: list[int] = []
+    while len(readings) < MOST_READINGS:
         time.sleep(SETTLE_S)
-        return (running.pss_kb() - before) / connections
+        readings.append(running.pss_kb())
+        last = readings[-STILL_READINGS:]
+        if len(last) == STILL_READINGS and max(last) - min(last) < STILL_KB:
+            break
+    return readings[-1]
 
 
 def _checked(counted: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,10 @@ FORMS = {
 }
 
 
+SAID: dict[str, Callable[[Any], str]] = {"commit": commit.said, "resume": resume.said}
+"""The other parts say what they find as they find it."""
+
+
 def publish(seconds: float) -> dict[str, dict[str, float]]:
     """Driver → what bench/publish.py prints of it."""
     command = [sys.executable, "-m", "bench.publish", "--seconds", str(seconds)]
@@ -69,6 +73,8 @@ def measure(form: Form) -> dict[str, Any]:
     for name, part in parts.items():
         print(f"-- {name}", flush=True)
         found[name] = part()
+        if name in SAID:
+            print(SAID[name](found[name]), flush=True)
     return found
 
 
