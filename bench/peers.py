@@ -124,8 +124,7 @@ OTHERS = (
     Server(
         "nchan",
         ("{debian}/usr/sbin/nginx", "-p", "{data}", "-e", "stderr", "-c", "{data}/configuration"),
-        # a poll without validators is answered by the newest message, so there has to be one: then it is known to be there
-        (WEBSOCKET_LINE, SSE_LINE, route(LONG_POLL, "/long-poll", LINE, publish_send="{}", validators=True)),
+        (WEBSOCKET_LINE, SSE_LINE, route(LONG_POLL, "/long-poll", LINE, validators=True)),
         LIBRARIES,
         template="nchan.conf",
         sources=("debian",),

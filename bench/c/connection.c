@@ -119,6 +119,7 @@ static void connected(struct connection *connection) {
     }
     connection->state = connection->route->wire == LONG_POLL ? SUBSCRIBING : SHAKING_HANDS;
     request(connection);
+    if (connection->route->validators) ready(connection); /* its first poll is held already */
 }
 
 /* The value of a header's field, up to the end of its line; NULL without one. */
