@@ -133,21 +133,27 @@ def said(record: dict[str, Any]) -> str:
 
 
 def prepare() -> None:
-    """Raises the limit of open files as far as may be, for those that inherit it; and leaves the server's core to the server."""
+    """Raises the limit of open files as far as may be, for those that inherit it; and leaves the server's core to the server.
+    Raises SystemExit where there is one core alone."""
+    if len(processes.ALLOWED) < 2:
+        raise SystemExit("The bench needs two cores: one for the server, one for the load.")
     os.sched_setaffinity(0, {processes.cores()[1]})
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def values(found: Iterable[dict[str, Any]], server: str, wire: str, *path: str) -> dict[int, float]:
-    """Round → the figure at *path* (receivers, how, phase, name), of the rounds that have it."""
+    """Round → the figure at *path* (receivers, how, phase, name); none at all if a round lacks it, for a fault isn't averaged away."""
     taken: dict[int, float] = {}
     for record in found:
-        value: Any = record.get("receivers") if (record["server"], record["wire"]) == (server, wire) else None
+        if (record["server"], record["wire"]) != (server, wire):
+            continue
+        value: Any = record.get("receivers")
         for name in path:
             value = value.get(name) if value else None
-        if value is not None:
-            taken[record["round"]] = value
+        if value is None:
+            return {}
+        taken[record["round"]] = value
     return taken
 
 

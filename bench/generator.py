@@ -14,7 +14,7 @@ ANSWER_S = 150.0
 class Generator:
     """Receivers on one wire of the server at *port*, on the core of its own. A context manager."""
 
-    def __init__(self, port: int, route: Route, message: str = ""):
+    def __init__(self, port: int, route: Route, message: str = "", patience_s: float = 4.0):
         arguments = {
             "--port": str(port),
             "--wire": route.wire,
@@ -25,6 +25,7 @@ class Generator:
             "--publish-send": route.publish_send,
             "--publish-ready": route.publish_ready,
             "--message": message,
+            "--patience-s": str(patience_s),
         }
         if route.validators:
             arguments["--validators"] = "1"

@@ -7,7 +7,7 @@ a line of a chat.
 import sys
 from dataclasses import dataclass, field, replace
 
-from bench.compiled import BUILD, ROOT, program
+from bench.compiled import BUILD, ROOT
 
 WEBSOCKET, SSE, LONG_POLL = WIRES = ("websocket", "sse", "long-poll")
 PAD = "x" * 64
@@ -89,7 +89,7 @@ LINE = '{"text":"{number}{pad}"}'
 EVENT = LINE.replace("{pad}", "{pad}" + "x" * 190)
 FLOOR = Server(
     "C floor",
-    (str(program("floor")), "{port}"),
+    ("{floor}", "{port}"),
     (route(WEBSOCKET, "/websocket", EVENT), route(SSE, "/sse", EVENT), route(LONG_POLL, "/long-poll", EVENT)),
 )
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bench import processes
-from bench.compiled import BUILD
+from bench.compiled import BUILD, program
 from bench.peers import DEBIAN, HELPERS, PEERS, Server
 
 
@@ -40,6 +40,7 @@ class Running:
 
     def _filled(self, text: str, port: int) -> str:
         values = {
+            "{floor}": program("floor"),
             "{port}": port,
             "{data}": self.data,  # an empty folder
             "{debian}": DEBIAN,

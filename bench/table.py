@@ -58,10 +58,9 @@ def names(server: Server, how: str, versions: dict[str, str]) -> str:
 
 def faults(found: list[dict[str, Any]], server: Server, wire: str, how: str) -> str:
     """Each thing that went wrong, once."""
-    said = []
-    for record in found:
-        if (record["server"], record["wire"]) != (server.name, wire):
-            continue
+    records = [record for record in found if (record["server"], record["wire"]) == (server.name, wire)]
+    said = [] if records else ["not run"]
+    for record in records:
         said += [record[name] for name in ("absent", "error") if name in record]
         for receivers, cell in record.get("receivers", {}).items():
             for phase, figures in cell.get(how, {}).items():

@@ -2,6 +2,7 @@
 
        generator --port P --wire websocket|sse|long-poll --path PATH [--send TEXT] [--ready TEXT] [--validators 1]
                  [--publish-path PATH] [--publish-send TEXT] [--publish-ready TEXT] [--message TEXT-WITH-{number}]
+                 [--patience-s S] [--places N]
 
    One thread, epoll. It reads commands from its input, a line each, and answers each with a line of JSON:
 
@@ -25,14 +26,14 @@
 #include "connection.h"
 
 #define NS 1e9
-#define PATIENCE_NS 4000000000u    /* without one more arrival, what is missing is lost */
 #define OPENING_NS 90000000000u    /* for all connections */
 #define AGAIN_NS 1000000000u       /* between two trials of a client that was refused */
 #define OPENING_AT_ONCE 64
 #define MAX_TEXT 2048
 
 static int port;
-static const char *wire = "websocket", *message = "", *validators = "", *places = "20000", *on_port = "";
+static uint64_t patience_ns; /* without one more arrival for so long, what is missing is lost */
+static const char *wire = "websocket", *message = "", *validators = "", *places = "20000", *on_port = "", *patience_s = "4";
 static struct route receive = {.path = "/", .send = "", .ready = ""}, publish = {.path = "/", .send = "", .ready = ""};
 static struct connection publisher = {.publisher = true};
 static struct connection *receivers; /* those that are there, each in a place of its own, since epoll knows the place */
@@ -91,7 +92,7 @@ static void drain(void) {
     while (tally_unfinished()) {
         turn(100);
         uint64_t last = tally_last_arrival_ns();
-        if (now_ns() > (last > began ? last : began) + PATIENCE_NS) break;
+        if (now_ns() > (last > began ? last : began) + patience_ns) break;
     }
 }
 
@@ -101,7 +102,7 @@ static void closed_loop(double seconds, long window) {
     while (now_ns() < end) {
         while (tally_unfinished() < window) publish_next(now_ns());
         turn(100);
-        if (now_ns() > tally_last_arrival_ns() + PATIENCE_NS) break;
+        if (now_ns() > tally_last_arrival_ns() + patience_ns) break;
     }
     drain();
 }
@@ -147,7 +148,7 @@ static void connect_again_and_again(double seconds, long at_once) {
             if (connection->state == UNUSED && more && !counts.failed) connection_open(connection, &receive, port);
             busy |= connection->state != UNUSED;
         }
-        if (now_ns() > end + PATIENCE_NS) break; /* a server that doesn't end what was left */
+        if (now_ns() > end + patience_ns) break; /* a server that doesn't end what was left */
         if (busy) turn(100);
     }
 }
@@ -183,7 +184,7 @@ int main(int argc, char **argv) {
     const struct { const char *name, **value; } options[] = {
         {"--port", &on_port}, {"--wire", &wire}, {"--path", &receive.path}, {"--send", &receive.send}, {"--ready", &receive.ready},
         {"--validators", &validators}, {"--publish-path", &publish.path}, {"--publish-send", &publish.send},
-        {"--publish-ready", &publish.ready}, {"--message", &message}, {"--places", &places},
+        {"--publish-ready", &publish.ready}, {"--message", &message}, {"--places", &places}, {"--patience-s", &patience_s},
     };
     for (int i = 1; i + 1 < argc; i += 2) {
         size_t known = 0;
@@ -192,6 +193,7 @@ int main(int argc, char **argv) {
         *options[known].value = argv[i + 1];
     }
     port = atoi(on_port);
+    patience_ns = (uint64_t)(atof(patience_s) * NS);
     receive.wire = !strcmp(wire, "sse") ? SSE : !strcmp(wire, "long-poll") ? LONG_POLL : WEBSOCKET;
     receive.validators = *validators;
     place_count = atol(places);
