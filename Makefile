@@ -1,5 +1,6 @@
 # make run: the server, from a bare clone.  make test: everything needed, and the whole suite.
-.PHONY: run test check lint types browsers clean
+# make bench: Anywire beside other servers, and the tables of docs/performance.md.
+.PHONY: run test check lint types browsers bench bench-long clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -21,6 +22,12 @@ types: .venv/test-ready
 
 browsers:
 	@tests/install-browsers.sh
+
+bench: .venv/run-ready
+	@.venv/bin/python -m bench.run
+
+bench-long: .venv/run-ready
+	@.venv/bin/python -m bench.run --form long
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Anywire needs Python 3.11 or later: none was found on PATH." >&2; exit 1; }

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs the browsers that the tests drive, and the proxies that these are led through, from Debian's packages, where
-# apt-get and root are at hand.
+# Installs the browsers that the tests drive, the proxies that these are led through, and a C compiler for those of the
+# bench, from Debian's packages, where apt-get and root are at hand.
 # Elsewhere it says so and leaves it to what Selenium finds; ANYWIRE_TEST_REQUIRE decides what must be there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(chromium-headless-shell chromium chromium-driver firefox-esr wpewebkit-driver libwpewebkit-1.1-0
-          nginx-light haproxy squid tinyproxy privoxy openssl edbrowse curl fonts-wqy-microhei fonts-dejavu-core)
+          nginx-light haproxy squid tinyproxy privoxy openssl edbrowse curl fonts-wqy-microhei fonts-dejavu-core
+          gcc libc6-dev)
 
 missing=()
 if command -v dpkg-query >/dev/null; then
