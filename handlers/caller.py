@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ from protocol.session import Read
 
 if TYPE_CHECKING:
     from handlers.front import Front
+
+logger = logging.getLogger("anywire.http")
 
 IDLE_S = 120.0
 """How long a connection may send no request, or a request no head."""
@@ -57,9 +60,9 @@ class Caller:
 
     def received(self, data: bytes) -> None:
         self._buffered = data = self._buffered + data if self._buffered else data
-        if self._poll is not None:
+        if self._poll is not None or self.link.is_writing:  # one request at a time
             if len(data) > MAX_HEAD_BYTES:
-                self.link.close()
+                self.link.pause()
         elif not may_be_head(data):
             self._pass_on()
         elif b"\r\n\r\n" in data:
@@ -67,11 +70,16 @@ class Caller:
                 self._serve(data)
             except (Unusual, Refusal):
                 self._pass_on()
+            except Exception:
+                if self.link.owner is not self:
+                    raise
+                logger.exception("a request is left to Tornado")
+                self._pass_on()
         elif len(data) > MAX_HEAD_BYTES:
             self._pass_on()
 
     def drained(self) -> None:
-        pass
+        self._next()
 
     def closed(self) -> None:
         self._front.node.wheel.unset(self)
@@ -112,7 +120,9 @@ class Caller:
             asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
-        if self._poll is None and not self.link.is_closed:
+        """What came behind the last request is the next one, or its beginning."""
+        if self._buffered and self._poll is None and not self.link.is_closed:
+            self.link.resume()
             self.received(b"")
 
     def _pass_on(self) -> None:
