@@ -29,6 +29,7 @@ class PagesCase(AsyncHTTPTestCase):
         node = SimpleNamespace(
             settings=Settings(_cli_parse_args=[]),
             identity=Identity(b"s" * 32),
+            network=lambda address: "n_123456789012",
             trusted=trusted,
             metrics=Metrics(),
             log=log,

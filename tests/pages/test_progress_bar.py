@@ -61,6 +61,7 @@ def visitor(browser, site) -> Iterator[Visitor]:
     browser.delete_all_cookies()
     added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": COUNT})
     visitor = Visitor(browser, site[0].url)
+    browser.get("about:blank")  # the page of the test before still looks for its server, which has gone
     visitor.errors()
     yield visitor
     assert visitor.errors() == []
