@@ -182,7 +182,7 @@ class Hub:
         subscriptions = [s for log in self._logs.values() for s in log.subscriptions]
         for log in self._logs.values():
             log.epoch = None
-            log.pending.clear()
+            self._fanout.drop(log)
         self._logs.clear()
         self._size_bytes = 0
         self._look_at = self._idle_channels

@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 from protocol.positions import Next, Position, Start
 from tests.protocol.process import Process
+from tests.protocol.shared import LinesForm
 from tests.protocol.true_log import Away, Steps
 from tests.protocol.wires import PollWire, StreamWire
 
 if TYPE_CHECKING:
     from tests.protocol.world import World
+
+FORMS = (LinesForm(b"a"), LinesForm(b"b"), None)
+"""What a wire's bytes are shared by, if by any."""
 
 
 class Client:
@@ -26,7 +30,7 @@ class Client:
         return {name: self.positions.get(name, start) for name, start in self.wants.items()}
 
     def open(self, process: Process) -> None:
-        wire = StreamWire(process, self._world.start)
+        wire = StreamWire(process, self._world.start, FORMS[self._world.pick(len(FORMS))])
         self.wires[wire] = Counter()
         if self.wants:
             self._command(wire, dict(self.starts()))
@@ -67,7 +71,8 @@ class Client:
         """One request and its answer, after which it is where `next` says, as curl is."""
         self.is_polling = True
         asked = self.starts()
-        wire = PollWire(process)
+        is_shared = len(asked) == 1 and hold > 0 and self._world.pick(3) > 0
+        wire = PollWire(process, LinesForm(b"poll") if is_shared else None)
         try:
             events, following = yield from wire.request(asked, hold)
             yield

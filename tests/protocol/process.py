@@ -31,20 +31,35 @@ class Process:
     def __init__(self, truth: Truth, pick: Pick, start: Callable[[Steps[None]], None]):
         """*start* has a task run beside all others."""
         self.truth = truth
+        self.pick = pick
         self.reader = Reader(truth, pick)
         self.hub = Hub(
             truth.epoch,
             self.fill,
             lambda: self.now_s,
             lambda delay_s, act: self._start(self._wait(delay_s, act)),
+            self._soon,
             windows_bytes=WINDOWS_BYTES,
             window_bytes=WINDOW_BYTES,
             idle_channels=IDLE_CHANNELS,
         )
         self.now_s = 1.0
+        self._is_prompt = pick(4) == 1
         self.inbox: list[Notice] = []
         self._start = start
         self._filling: set[str] = set()
+
+    def _soon(self, act: Callable[[], None]) -> None:
+        """The next turn of the loop: anything may happen before, or nothing."""
+        if self._is_prompt:
+            act()
+        else:
+            self._start(self._turn(act))
+
+    @staticmethod
+    def _turn(act: Callable[[], None]) -> Steps[None]:
+        yield
+        act()
 
     def _wait(self, delay_s: float, act: Callable[[], None]) -> Steps[None]:
         due_s = self.now_s + delay_s
@@ -145,6 +160,7 @@ class Process:
             live = {subscription for group in (log.apart, log.ahead, *log.live.values()) for subscription in group}
             assert live <= log.subscriptions
             if log.round is None:
+                assert not log.pending
                 assert log.sent == log.head or log.head is None
                 assert all(subscription.offset >= log.head for subscription in live)
         assert self.hub._size_bytes == sum(log.size_bytes for log in logs) <= WINDOWS_BYTES

@@ -10,11 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol import fanout
 from tests.protocol.repeatable import SCALE, examples
 from tests.protocol.world import World
 
 RUNS = 480
 SPLIT = 8
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_slices():
+    """So that whatever happens also happens in the middle of a round."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fanout, "SLICE", 1)
+        patch.setattr(fanout, "BATCH_BYTES", 600)
+        yield
 
 
 @given(st.binary(min_size=50, max_size=1500))

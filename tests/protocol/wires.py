@@ -1,135 +1,32 @@
-"""The two shapes of a wire, as handlers/ have them, each holding to account what it is given to say.
-
-Whatever a wire says of a channel must follow what it said before: `subscribed`, then each following offset, or a
-`subscribed` with recovered false, and that only where something really is gone.
-"""
+"""The two shapes of a wire, as handlers/ have them, each holding to account what it is given to say (account.py)."""
 
 from collections import deque
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import Any
 
 from protocol.message import Message
-from protocol.positions import Last, Next, Oldest, Position, Start, parse_position
+from protocol.positions import Position, Start
 from protocol.resume import Resolution
 from protocol.session import Attachment, Item, Read
 from protocol.subscription import Subscription
+from tests.protocol.account import Account
 from tests.protocol.process import Process
-from tests.protocol.true_log import Away, Channel, Steps
+from tests.protocol.shared import LinesForm, said
+from tests.protocol.true_log import Away, Steps
 
 PAGE_BYTES = 600
 """A few messages, or one."""
 ANSWER_BYTES = 800
 
 
-class Asked(NamedTuple):
-    """What a subscription asked for, and what was gone at that time."""
-
-    start: Start
-    floor: int
-
-
-class Account:
-    """Everything that one wire has told of its channels."""
-
-    def __init__(self, process: Process):
-        self._process = process
-        self.epoch = process.hub.epoch
-        self.positions: dict[str, int] = {}
-        self._begun: dict[str, Resolution] = {}
-
-    def channel(self, name: str) -> Channel:
-        return self._process.truth.channel(name, self.epoch)
-
-    def ask(self, name: str, start: Start) -> Asked:
-        return Asked(start, self.channel(name).floor)
-
-    def check(self, name: str, asked: Asked, resolution: Resolution) -> None:
-        """A resolution of what was asked for is right, at the moment in which it is made."""
-        if self._process.hub.epoch != self.epoch:
-            return
-        channel, log = self.channel(name), self._process.hub.log(name)
-        known = log.head
-        assert known is not None
-        if channel.is_state:
-            self._check_state(asked.start, known, log.is_state, resolution)
-            return
-        match asked.start:
-            case Next():
-                assert resolution == (known, True)
-            case Last(number):
-                wanted = max(known - number, 0)
-                assert resolution.recovered and (resolution.offset == wanted or wanted < resolution.offset <= channel.floor)
-            case Oldest():
-                assert resolution.recovered and asked.floor <= resolution.offset <= channel.floor
-            case Position(self.epoch, offset):
-                assert resolution == (offset, True) or self._is_gap(channel, offset, resolution), "began again for no reason"
-                assert not resolution.recovered or offset <= known, "taken on trust"
-            case Position():
-                assert not resolution.recovered and resolution.offset <= channel.floor
-        assert resolution.offset >= min(asked.floor, log.first - 1), "what is gone was promised"
-
-    def _check_state(self, start: Start, known: int, is_state: bool, resolution: Resolution) -> None:
-        """Of states the current one comes first, unless the position is its own; nothing before it can be missed."""
-        assert is_state == (known > 0)
-        if isinstance(start, Position) and start.epoch == self.epoch and start.offset <= known:
-            assert resolution == (start.offset, True)
-        elif is_state:
-            assert resolution == (known - 1, not isinstance(start, Position) or start.epoch == self.epoch)
-        else:
-            assert resolution == (0, not isinstance(start, Position))
-
-    def begin(self, name: str, resolution: Resolution, *, is_announced: bool = True) -> None:
-        """The channel is followed from there; what was said of it before counts no longer."""
-        self.end(name)
-        if is_announced:
-            self._begun[name] = resolution
-        else:
-            self.positions[name] = resolution.offset
-
-    def end(self, name: str) -> None:
-        self.positions.pop(name, None)
-        self._begun.pop(name, None)
-
-    def say(self, item: Item) -> dict[str, Any]:
-        """The event, if it may be said now."""
-        event: dict[str, Any] = msgspec.json.decode(item.message.payload)
-        name = event["channel"]
-        channel = self.channel(name)
-        position = parse_position(event["position"])
-        assert position.epoch == self.epoch
-        if event["type"] == "subscribed":
-            resolution = Resolution(position.offset, event["recovered"])
-            if name in self._begun:
-                assert resolution == self._begun.pop(name)
-            else:
-                assert not channel.is_state, "of states none is missed"
-                assert self._is_gap(channel, self.positions[name], resolution), "began again for no reason"
-        else:
-            assert position.offset == event["offset"] == item.message.offset
-            skipped = position.offset - self.positions[name] - 1
-            assert skipped == 0 or skipped > 0 and channel.is_state, "skipped or repeated"
-            assert item.message.payload == channel.all[position.offset - 1].payload
-        self.positions[name] = position.offset
-        return {**event, "position": position}
-
-    def is_next(self, name: str, position: int, following: int) -> bool:
-        """True where who goes on from *following* misses nothing behind *position*; states before the last may be passed over."""
-        channel = self.channel(name)
-        return following == position or channel.is_state and position < following < channel.head
-
-    @staticmethod
-    def _is_gap(channel: Channel, after: int, resolution: Resolution) -> bool:
-        """Something after *after* is gone, and nothing that is still kept is left out."""
-        return not resolution.recovered and after < resolution.offset <= channel.floor
-
-
 class StreamWire:
-    """WebSocket or SSE: takes pushes while its socket isn't full; a task pumps while there is something to catch up with."""
+    """WebSocket or SSE: takes bytes or pushes while its socket isn't full; a task pumps while there is something to catch up with.
 
-    form = None
+    Of bytes that others get, too, its socket may take only a part: the rest is queued, and all that follows behind it.
+    """
 
-    def __init__(self, process: Process, start: Any):
+    def __init__(self, process: Process, start: Any, form: LinesForm | None):
+        self.form = form
+        self.link = self
         self.process = process
         self.attachment = Attachment(self, process.hub.epoch)
         self.account = Account(process)
@@ -139,12 +36,56 @@ class StreamWire:
         self._commands: deque[dict[str, Start | None]] = deque()
         self._start = start
         self._is_obeying = self._is_pumping = False
+        self._part = b""
+        """What the socket took of bytes whose rest is to come."""
+        self._queue: list[dict[str, Any]] | None = None
 
     def push(self, subscription: Subscription, messages: list[Message]) -> bool:
-        if self.is_full or self.is_closed:
+        if self.is_full or self.is_closed or self._queue is not None:
             return False
-        self.sent.extend(self.account.say(Item(subscription, message)) for message in messages)
+        for message in messages:
+            self._write(self.account.say(Item(subscription, message)))
         return True
+
+    def send(self, data: bytes) -> int:
+        """All of *data*, some or none."""
+        assert self.form is not None
+        if self.is_closed:
+            return len(data)
+        if self.is_full or self._queue is not None:
+            if self.process.pick(2):
+                raise BlockingIOError
+            return 0
+        count = self.process.pick(len(data)) if self.process.pick(4) == 1 else len(data)
+        if count == len(data):
+            self._say(data)
+        else:
+            self._part = data[:count]
+        return count
+
+    def rest(self, data: bytes) -> None:
+        assert self._part and data, "the rest of nothing"
+        whole, self._part = self._part + data, b""
+        self._queue = []
+        self._say(whole)
+        self._start(self._flush())
+
+    def _say(self, data: bytes) -> None:
+        assert self.form is not None
+        for message in self.form.read(data):
+            self._write(self.account.say(said(message)))
+
+    def _write(self, event: dict[str, Any]) -> None:
+        assert not self._part, "something else within what was only begun"
+        (self.sent if self._queue is None else self._queue).append(event)
+
+    def _flush(self) -> Steps[None]:
+        yield
+        while self.is_full and not self.is_closed:
+            yield
+        assert self._queue is not None
+        self.sent += self._queue
+        self._queue = None
 
     def wake(self) -> None:
         if not self._is_pumping and not self.is_closed:
@@ -152,7 +93,7 @@ class StreamWire:
             self._start(self._pump())
 
     def leave(self) -> None:
-        self.sent.append({"type": "goaway"})
+        self._write({"type": "goaway"})
 
     def signal(self, payload: bytes) -> None:
         raise AssertionError("nothing here sends signals")
@@ -199,17 +140,21 @@ class StreamWire:
                 self.attachment.attach(log, resolution)
 
     def _acknowledge(self, name: str) -> None:
-        self.sent.append({"type": "ack", "channel": name})
+        self._write({"type": "ack", "channel": name})
 
     def _pump(self) -> Steps[None]:
         try:
             while not self.is_closed:
+                if self._queue is not None:
+                    yield
+                    continue
                 pulled = self.attachment.pull(PAGE_BYTES)
                 if isinstance(pulled, Read):
                     page = yield from self.process.reader.page(pulled.channel, pulled.after, PAGE_BYTES)
                     self.attachment.give(pulled, page)
                 elif pulled:
-                    self.sent.extend(self.account.say(item) for item in pulled)
+                    for item in pulled:
+                        self._write(self.account.say(item))
                     while self.is_full and not self.is_closed:
                         yield
                 else:
@@ -221,12 +166,13 @@ class StreamWire:
 
 
 class PollWire:
-    """One request of long-poll or short-poll: refuses every push, and is answered by what it pulls."""
+    """One request of long-poll or short-poll: is answered by what it pulls, or with the bytes that others get, and refuses every push."""
 
-    form = None
-
-    def __init__(self, process: Process):
+    def __init__(self, process: Process, form: LinesForm | None):
         self.process = process
+        self.form = form
+        self.link = self
+        self.answer: list[Message] = []
         self.attachment = Attachment(self, process.hub.epoch)
         self.account = Account(process)
         self.is_woken = self.was_sent_away = False
@@ -243,11 +189,24 @@ class PollWire:
     def signal(self, payload: bytes) -> None:
         raise AssertionError("nothing here sends signals")
 
+    def send(self, data: bytes) -> int:
+        assert self.form is not None and not self.answer
+        self.answer = list(self.form.read(data))
+        self.attachment.close()
+        return len(data)
+
+    def rest(self, data: bytes) -> None:
+        raise AssertionError("send takes all")
+
     def request(self, starts: dict[str, Start], hold: int) -> Steps[tuple[list[dict[str, Any]], dict[str, Position]]]:
         """The answer's events, and the positions of its `next`. Waits *hold* steps at most. Raises Away."""
         try:
             for name, start in starts.items():
                 asked = self.account.ask(name, start)
+                if self.form is not None and isinstance(start, Position) and (rests := self.process.hub.at_rest(name, start)) is not None:
+                    self.account.begin(name, Resolution(start.offset, True), is_announced=False)
+                    self.attachment.join(rests)
+                    continue
                 log, resolution = yield from self.process.locate(name, start)
                 is_fresh = not (isinstance(start, Position) and resolution.recovered)
                 self.account.check(name, asked, resolution)
@@ -256,9 +215,12 @@ class PollWire:
             events = yield from self._collect()
             if not events:
                 self.is_woken = False
-                while hold and not self.is_woken:
+                while hold and not self.is_woken and not self.answer:
                     hold -= 1
                     yield
+                if self.answer:
+                    events = [self.account.say(said(message)) for message in self.answer]
+                    return events, {events[-1]["channel"]: events[-1]["position"]}
                 events = yield from self._collect()
             subscriptions = self.attachment.subscriptions.values()
             following = {s.channel: Position(self.attachment.epoch, s.offset) for s in subscriptions}
