@@ -15,9 +15,10 @@ MAX_HEAD_BYTES = 32 * 1024
 
 _BEGIN = b"GET /v1/"
 _HEAD = re.compile(
-    rb"GET (/v1/(?:websocket|sse|long-poll|short-poll))(?:\?([!-~]*))? HTTP/1\.1\r\n"
-    rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ \t]*(?:[!-~](?:[ -~]*[!-~])?)?[ \t]*\r\n)+)\r\n"
+    rb"GET (/v1/(?:websocket|sse|long-poll|short-poll))(?:\?([!-~]*+))? HTTP/1\.1\r\n"
+    rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t -~]*+\r\n)++)\r\n"
 )
+"""All of it possessive: whatever comes, each byte is looked at once."""
 _UNUSUAL = frozenset({"authorization", "content-length", "expect", "transfer-encoding", "te", "trailer"})
 """A body, or somebody who isn't a visitor."""
 
