@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from protocol.message import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Iterator
 
     from protocol.fanout import Form
     from protocol.subscription import Subscription
@@ -52,7 +52,7 @@ class ChannelLog:
         """Everything up to here went out to who is live; what follows it, up to head, is `pending`."""
         self.pending: list[Message] = []
         self.signals: list[bytes] = []
-        self.round: Generator[int, None, None] | None = None
+        self.round: Iterator[int] | None = None
         """The fan-out under way."""
         self.told_s = 0.0
         """When something last went out."""

@@ -12,7 +12,7 @@ also that round's batch; who joins meanwhile is `ahead`, and takes part only in 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from protocol.channel import take
@@ -74,9 +74,7 @@ class Fanout:
         """What waits for *log*'s receivers is of another life, and goes out no more, not even to the rest of a round."""
         log.pending.clear()
         log.signals.clear()
-        if log.round is not None:
-            log.round.close()
-            log.round = None
+        log.round = None
 
     def _begin(self, log: ChannelLog) -> None:
         if log.round is None:
@@ -101,7 +99,7 @@ class Fanout:
             if self._is_due:
                 self._soon(self._turn)
 
-    def _round(self, log: ChannelLog) -> Generator[int, None, None]:
+    def _round(self, log: ChannelLog) -> Iterator[int]:
         """Until nothing waits; yields how many were served since."""
         try:
             while log.pending or log.signals:
