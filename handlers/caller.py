@@ -20,11 +20,15 @@ from handlers.visit import Visit, fields, visit
 from handlers.websocket import agreed_extension, check_handshake, handshake
 from handlers.websocket_wire import WebSocketWire
 from handlers.wire import is_current, locate_now
+from negotiation.identity import User
 from protocol.codes import Refusal
 from protocol.session import Read
 
 if TYPE_CHECKING:
     from handlers.front import Front
+
+NOBODY = User("", "")
+"""May read what anybody may."""
 
 logger = logging.getLogger("anywire.http")
 
@@ -155,9 +159,15 @@ class Caller:
         else:
             self._lines = fields(seen, node)
             self._hold(found.path[4:], seen, asked)
-            self._lines = fields(seen._replace(is_new=False), node)
             if "Last-Event-ID" not in found.headers:
-                self._known, self._visit = found.fields + b"\r\n", seen
+                self._remember(found, seen)
+
+    def _remember(self, found: Head, seen: Visit) -> None:
+        """Whoever sends the same fields again is the same visitor, if they named one. If they didn't, it is nobody: a proxy may
+        send the requests of several visitors on one connection."""
+        seen = seen._replace(user=NOBODY, is_new=False) if seen.is_new else seen
+        self._known, self._visit = found.fields + b"\r\n", seen
+        self._lines = fields(seen, self._front.node)
 
     def _serve_again(self, data: bytes, seen: Visit) -> bool:
         """The same client goes on: nothing of its head but the query is another. It isn't told who it is, so False where it
@@ -168,17 +178,24 @@ class Caller:
         node = self._front.node
         node.admit(seen.outside.address)
         transport, asked = found[1][4:].decode("ascii"), ask(found[2].decode("ascii"), None)
+        if transport not in node.settings.transports:
+            return False
         may_hold_s = hold_s(transport, asked, node)
         if len(asked.starts) == 1 and may_hold_s and not asks_for_hello(asked):
             ((channel, start),) = asked.starts.items()
             log = is_current(node, seen.user, channel, start)
             if log is not None:
-                node.locates.take(seen.user.id)
+                self._charge(seen, 1)
                 poll = HeldPoll(node, transport, seen, self, self._lines, True)
                 poll.attachment.join(log)
                 poll.hold(may_hold_s)
                 return True
         return self._hold(transport, seen, asked, goes_on=True)
+
+    def _charge(self, seen: Visit, channels: int) -> None:
+        """Nobody has nothing that could be spent: who comes without a cookie is somebody else each time. Raises ProtocolError."""
+        if seen.user is not NOBODY:
+            self._front.node.locates.take(seen.user.id, channels)
 
     def _open_websocket(self, found: Head, seen: Visit, asked: Asked, rest: bytes) -> None:
         node = self._front.node
@@ -220,7 +237,7 @@ class Caller:
             messages = poll.collect_now()
             if isinstance(messages, Read):
                 raise Unusual
-            node.locates.take(seen.user.id, len(asked.starts))
+            self._charge(seen, len(asked.starts))
         except (Unusual, Refusal):
             poll.on_closed()
             raise
