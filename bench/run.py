@@ -40,8 +40,8 @@ class Form:
 
 
 FORMS = {
-    "short": Form(Plan(rounds_of_others=1, closed_s=0.8, burst_s=0.8, paced_s=2.0), 1, 2, 3.0, 4.0),
-    "long": Form(Plan(rounds=5, rounds_of_others=3, closed_s=2.0, burst_s=2.0, paced_s=5.0), 3, 5, 10.0, 10.0),
+    "short": Form(Plan(rounds_of_others=1, closed_s=0.8, burst_s=0.8, paced_s=2.0), 3, 2, 3.0, 4.0),
+    "long": Form(Plan(rounds=5, rounds_of_others=3, closed_s=2.0, burst_s=2.0, paced_s=5.0), 10, 5, 10.0, 10.0),
 }
 
 
@@ -63,7 +63,7 @@ def measure(form: Form) -> dict[str, Any]:
     entries = [(server, route) for server in ALL for route in server.routes]
     parts: dict[str, Callable[[], Any]] = {
         "fanout": lambda: fanout.run(entries, form.plan),
-        "connections": lambda: connections.measure(form.connection_rounds, 4_000),
+        "connections": lambda: connections.measure(form.connection_rounds, 3_000),
         "pause": lambda: pause.measure(5_000, form.pause_s),
         "commit": lambda: commit.measure(4.0, 20.0, form.commit_rounds),
         "resume": lambda: resume.measure(5_000, 100),
