@@ -19,6 +19,8 @@ _HEAD = re.compile(
     rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t -~]*+\r\n)++)\r\n"
 )
 """All of it possessive: whatever comes, each byte is looked at once."""
+_HOST = re.compile(r"(?:[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+"""A name or an address, and a port (RFC 9110 section 7.2): what else may be there, Tornado judges."""
 _UNUSUAL = frozenset({"authorization", "content-length", "expect", "transfer-encoding", "te", "trailer"})
 """A body, or somebody who isn't a visitor."""
 
@@ -72,7 +74,7 @@ def parse_head(data: bytes, remote_ip: str) -> Head | None:
     for line in lines:
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip(" \t")
-    if len(headers) != len(lines) or "host" not in headers or not _UNUSUAL.isdisjoint(headers):
+    if len(headers) != len(lines) or not _HOST.fullmatch(dict.get(headers, "host", "")) or not _UNUSUAL.isdisjoint(headers):
         return None
     if dict.get(headers, "connection", "keep-alive").lower() != "keep-alive" and found[1] != b"/v1/websocket":
         return None
