@@ -238,7 +238,7 @@ class Caller:
             if isinstance(messages, Read):
                 raise Unusual
             self._charge(seen, len(asked.starts))
-        except (Unusual, Refusal):
+        except Exception:
             poll.on_closed()
             raise
         if is_told:

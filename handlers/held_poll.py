@@ -44,13 +44,15 @@ class HeldPoll(PollWire):
         self._caller.expect(for_s)
 
     def send(self, data: bytes) -> int:
-        """What the fan-out calls, with the whole answer."""
+        """What the fan-out calls, with the whole answer; or nothing is taken, where this one has more to say."""
+        if self.events:
+            return 0
         self.on_closed()
         self._caller.answer(data)
         return len(data)
 
     def rest(self, data: bytes) -> None:
-        raise AssertionError("send takes all")
+        raise AssertionError("send takes all, or nothing")
 
     def wake(self) -> None:
         if not self._is_woken:

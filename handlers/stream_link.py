@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from typing import Any
 
@@ -9,6 +10,8 @@ from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from handlers.link import READ_BYTES, Link, Owner, Poller, SocketLink, notice_dead_peers
 from handlers.node import Node
+
+logger = logging.getLogger("anywire.link")
 
 
 def link_of(stream: IOStream, node: Node) -> Link:
@@ -104,4 +107,9 @@ class StreamLink:
             while True:
                 data = await self._stream.read_bytes(READ_BYTES, partial=True)
                 await self._may_read.wait()
-                self.owner.received(data)
+                try:
+                    self.owner.received(data)
+                except Exception:  # noqa: BLE001 - as the poller does
+                    logger.exception("a connection is given up")
+                    self.close()
+                    return

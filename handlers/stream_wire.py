@@ -188,8 +188,8 @@ class StreamWire:
 
     def _pump(self) -> None:
         """One page, or the end of catching up."""
-        if self.is_closed or self.link.is_writing:
-            return  # drained() goes on
+        if self.is_closed or self.link.is_writing or self._reading is not None:
+            return  # drained() goes on, or what is read does
         try:
             pulled = self.attachment.pull(PAGE_BYTES)
             if isinstance(pulled, Read):
