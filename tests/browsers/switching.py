@@ -150,7 +150,9 @@ def _faults(channel: str, page: dict[str, Any], log: list[tuple[int, str]], said
     for who, said in (("page", page["said"]), ("other", said_by_other)):
         texts = [text for _, text in log if text.startswith(who)]
         if texts != [f"{who} {number}" for number in range(said)]:
-            faults.append(f"{channel}: of {said} that {who} said the log has {len(texts)}, {len(set(texts))} different ones")
+            at = next((number for number, text in enumerate(texts) if text != f"{who} {number}"), len(texts))
+            found = f"{len(texts)}, {len(set(texts))} different ones; from {at} on {texts[at : at + 4]}"
+            faults.append(f"{channel}: of {said} that {who} said the log has {found}")
     if page["stored"] != page["said"]:
         faults.append(f"{channel}: {page['stored']} acknowledged of {page['said']}")
     return faults

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -55,6 +57,19 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def fill_up(disk: Path) -> None:
+    """Nothing is left, also where somebody writes meanwhile."""
+    with open(disk / "filler", "wb") as filler:
+        size = 0
+        while free := shutil.disk_usage(disk).free:
+            try:
+                os.posix_fallocate(filler.fileno(), size, free)
+                size += free
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
 
 
 def fill(disk: Path, size: int) -> None:

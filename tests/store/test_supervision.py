@@ -11,7 +11,7 @@ from store import embedded, mongod
 from store.connect import StartError, connect
 from store.embedded import Embedded
 from store.folder import DataFolder
-from tests.store.owned import connected, fill, insert_for_ever, insert_until_acknowledged, until
+from tests.store.owned import connected, fill, fill_up, insert_for_ever, insert_until_acknowledged, until
 
 pytestmark = pytest.mark.usefixtures("hasty")
 
@@ -74,7 +74,7 @@ async def test_a_disk_that_fills_up_and_is_freed(small_disk, monkeypatch, caplog
     (disk / "filler").unlink()
     async with connected(disk / "data") as made:
         await made.database.things.insert_one({"_id": 1})
-        fill(disk, made.embedded.free_bytes())
+        fill_up(disk)
         assert made.embedded.free_bytes() == 0
         writing = asyncio.create_task(insert_for_ever(made.database, "x" * 1_000_000))
         await until(lambda: made.embedded.failure)
