@@ -55,6 +55,8 @@ class StreamLink:
 
     def __init__(self, stream: IOStream):
         self._stream = stream
+        self._is_queued = False
+        """True until the owner is told that all has left: several writes may end at the same time."""
         self._may_read = asyncio.Event()
         self._may_read.set()
         stream.set_close_callback(self._closed)
@@ -81,6 +83,7 @@ class StreamLink:
         with contextlib.suppress(StreamClosedError):  # its end is told in a moment
             written = self._stream.write(data)
             if self._stream.writing():
+                self._is_queued = True
                 written.add_done_callback(self._drained)
 
     rest = write
@@ -95,7 +98,8 @@ class StreamLink:
         self._stream.close()
 
     def _drained(self, written: "asyncio.Future[None]") -> None:
-        if not written.cancelled() and written.exception() is None and not self._stream.writing():
+        if not written.cancelled() and written.exception() is None and self._is_queued and not self._stream.writing():
+            self._is_queued = False
             self.owner.drained()
 
     def _closed(self) -> None:

@@ -173,7 +173,7 @@ def test_closing_while_something_is_queued_ends_it_at_once(on_a_side):
     on_a_side(test)
 
 
-def test_who_is_closed_by_another_of_the_same_batch_hears_nothing():
+def test_who_is_closed_by_another_of_the_same_batch_hears_nothing(caplog):
     """Both are ready in one turn of the epoll; whichever is first closes the other."""
 
     async def test(make):
@@ -189,6 +189,7 @@ def test_who_is_closed_by_another_of_the_same_batch_hears_nothing():
         assert one.owner.closes + other.owner.closes == 1
 
     run("bare", test)
+    assert caplog.records == []
 
 
 def test_a_descriptor_that_is_used_again_is_another_connection():
