@@ -1,7 +1,7 @@
 """Storing chunks: one `insert` command, and what the database refused of it.
 
 The command is sent as it is, and not by the driver's bulk interface: that one's retries repeat what the writer does about a
-lost answer anyway, and MongoDB writes down every insert once more for them. It is a tenth of what a lone commit costs.
+lost answer anyway, and MongoDB writes down every insert once more for them. A lone commit costs some 5 % less without.
 """
 
 from collections.abc import Awaitable, Callable

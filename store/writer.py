@@ -133,7 +133,7 @@ class Writer:
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         confirmed_s: float = CONFIRMED_S,
     ):
-        """*process* is a few random bytes that no other process has."""
+        """*process* is a few random bytes that no other process has. Without *insert*, chunks go by the driver of *database*."""
         self._log = database.log
         self._insert = insert or by_driver(database)
         self._channels = database.channels

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,6 +13,7 @@ from protocol.session import Attachment, Read
 from protocol.subscription import Subscription
 from store.bus import Bus
 from store.feed import Feed
+from store.inserts import Insert
 from store.log import DEADLINE_S, Log
 from store.meta import load_meta
 from store.reader import Reader
@@ -66,19 +68,28 @@ class Follower:
 class Process:
     """Everything that `server.py` puts between the database and the handlers, but for the listening."""
 
-    def __init__(self, database: Any, epoch: str, name: bytes, *, confirmed_s: float = CONFIRMED_S, deadline_s: float = DEADLINE_S):
+    def __init__(
+        self,
+        database: Any,
+        epoch: str,
+        name: bytes,
+        *,
+        insert: Insert | None = None,
+        confirmed_s: float = CONFIRMED_S,
+        deadline_s: float = DEADLINE_S,
+    ):
         self.database = database
         self.name = name
         self.reader = Reader(database, epoch)
         self.hub = Hub(epoch, lambda channel: self.feed.fill(channel), time.monotonic, asyncio.get_running_loop().call_later)
         self.feed = Feed(self.reader, self.hub)
-        self.writer = Writer(database, self.reader, self.hub, name, confirmed_s=confirmed_s)
+        self.writer = Writer(database, self.reader, self.hub, name, insert=insert, confirmed_s=confirmed_s)
         self.log = Log(self.writer, deadline_s=deadline_s)
         self.renewed: list[str] = []
 
     @classmethod
-    async def make(cls, database: Any, name: bytes = b"p1", **limits: float) -> "Process":
-        return cls(database, (await load_meta(database)).epoch, name, **limits)
+    async def make(cls, database: Any, name: bytes = b"p1", **options: Any) -> "Process":
+        return cls(database, (await load_meta(database)).epoch, name, **options)
 
     def bus(self, watched: Any) -> Bus:
         return Bus(watched, self.hub, self.feed, self.name, self.renewed.append)
@@ -88,6 +99,14 @@ class Process:
         data = b'"' + b"x" * (size - 2) + b'"'
         tasks = [self.log.append(channel, user, f"{self.name!r}-{channel}-{first + i}", data) for i in range(count)]
         return list(await asyncio.gather(*tasks))
+
+
+async def concern_of(database: Any, insert: Awaitable[Any]) -> dict[str, Any]:
+    """The write concern that *insert* came to MongoDB with, by its profiler."""
+    await database.command("profile", 2)
+    await insert
+    await database.command("profile", 0)
+    return dict((await database["system.profile"].find_one({"op": "insert"}))["command"]["writeConcern"])
 
 
 class Proxy:

@@ -10,7 +10,7 @@ from protocol.codes import ProtocolError, Unavailable
 from protocol.positions import Oldest
 from store import log as log_module
 from store.connect import connect
-from tests.store.processes import ANNA, BEN, Follower, Process, Proxy
+from tests.store.processes import ANNA, BEN, Follower, Process, Proxy, concern_of
 
 
 async def stored(process: Process, channel: str) -> list[dict]:
@@ -232,5 +232,6 @@ async def test_random_mixture_of_processes_and_repeats(database):
 
 @pytest.mark.gen_test(timeout=20)
 async def test_commits_are_durable_and_by_majority(connection):
-    concern = connection.database.log.write_concern.document
-    assert concern["w"] == "majority" and concern.get("j", True) is True
+    process = await Process.make(connection.database)
+    concern = await concern_of(connection.database, process.publish("chat:x", 1))
+    assert concern["w"] == "majority" and concern["j"] is True
