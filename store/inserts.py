@@ -4,33 +4,21 @@ The command is sent as it is, and not by the driver's bulk interface: that one's
 lost answer anyway, and MongoDB writes down every insert once more for them. A lone commit costs some 5 % less without.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pymongo.errors import WriteConcernError
 
-Insert = Callable[[list[dict[str, Any]]], Awaitable[list[dict[str, Any]]]]
-"""Inserts the documents, each for itself. Returns the write errors: the `index` and `code` of each, and what else MongoDB says.
-
-Raises PyMongoError where the outcome is unknown, or a majority hasn't acknowledged what was inserted.
-"""
-
-COLLECTION = "log"
-COMMAND = {"insert": COLLECTION, "ordered": False, "writeConcern": {"w": "majority", "j": True}}
+COMMAND = {"insert": "log", "ordered": False, "writeConcern": {"w": "majority", "j": True}}
 """The driver adds store.connect.DURABLE to all else; a command says for itself how durable it wants to be."""
 
 
-def by_driver(database: Any) -> Insert:
-    """Through the driver that *database* is of."""
+async def insert(database: Any, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Inserts *documents* into the log, each for itself. Returns the write errors: the `index` and `code` of each, and what else
+    MongoDB says (MongoDB's manual, command insert).
 
-    async def insert(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return write_errors(await database.command({**COMMAND, "documents": documents}))
-
-    return insert
-
-
-def write_errors(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """Of an answer that is `ok`. Raises WriteConcernError."""
+    Raises PyMongoError where the outcome is unknown, or a majority hasn't acknowledged what was inserted.
+    """
+    answer = await database.command({**COMMAND, "documents": documents})
     error = answer.get("writeConcernError")
     if error is not None:
         raise WriteConcernError(error.get("errmsg", ""), error.get("code"), error)

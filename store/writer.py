@@ -22,7 +22,7 @@ from protocol.hub import Hub
 from protocol.message import Message, encode_messages
 from protocol.positions import Position
 from store.chunks import Chunk, chunk_document, id_hash
-from store.inserts import Insert, by_driver
+from store.inserts import insert
 from store.reader import Reader
 
 KNOWN_HEADS = 50_000
@@ -128,14 +128,13 @@ class Writer:
         hub: Hub,
         process: bytes,
         *,
-        insert: Insert | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         confirmed_s: float = CONFIRMED_S,
     ):
-        """*process* is a few random bytes that no other process has. Without *insert*, chunks go by the driver of *database*."""
+        """*process* is a few random bytes that no other process has."""
+        self._database = database
         self._log = database.log
-        self._insert = insert or by_driver(database)
         self._channels = database.channels
         self._reader = reader
         self._hub = hub
@@ -168,7 +167,7 @@ class Writer:
             return []
         started_s = self._clock()
         try:
-            refused = {error["index"]: error for error in await self._insert([a.document for a in attempts])}
+            refused = {error["index"]: error for error in await insert(self._database, [a.document for a in attempts])}
         except PyMongoError:
             self._doubt(attempts)
             raise

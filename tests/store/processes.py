@@ -13,7 +13,6 @@ from protocol.session import Attachment, Read
 from protocol.subscription import Subscription
 from store.bus import Bus
 from store.feed import Feed
-from store.inserts import Insert
 from store.log import DEADLINE_S, Log
 from store.meta import load_meta
 from store.reader import Reader
@@ -68,28 +67,19 @@ class Follower:
 class Process:
     """Everything that `server.py` puts between the database and the handlers, but for the listening."""
 
-    def __init__(
-        self,
-        database: Any,
-        epoch: str,
-        name: bytes,
-        *,
-        insert: Insert | None = None,
-        confirmed_s: float = CONFIRMED_S,
-        deadline_s: float = DEADLINE_S,
-    ):
+    def __init__(self, database: Any, epoch: str, name: bytes, *, confirmed_s: float = CONFIRMED_S, deadline_s: float = DEADLINE_S):
         self.database = database
         self.name = name
         self.reader = Reader(database, epoch)
         self.hub = Hub(epoch, lambda channel: self.feed.fill(channel), time.monotonic, asyncio.get_running_loop().call_later)
         self.feed = Feed(self.reader, self.hub)
-        self.writer = Writer(database, self.reader, self.hub, name, insert=insert, confirmed_s=confirmed_s)
+        self.writer = Writer(database, self.reader, self.hub, name, confirmed_s=confirmed_s)
         self.log = Log(self.writer, deadline_s=deadline_s)
         self.renewed: list[str] = []
 
     @classmethod
-    async def make(cls, database: Any, name: bytes = b"p1", **options: Any) -> "Process":
-        return cls(database, (await load_meta(database)).epoch, name, **options)
+    async def make(cls, database: Any, name: bytes = b"p1", **limits: float) -> "Process":
+        return cls(database, (await load_meta(database)).epoch, name, **limits)
 
     def bus(self, watched: Any) -> Bus:
         return Bus(watched, self.hub, self.feed, self.name, self.renewed.append)
