@@ -5,14 +5,12 @@ import random
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 Process = subprocess.Popen[str]
-START_S = 30.0
 STOP_S = 2.0
 NS = 1e9
 ALLOWED = sorted(os.sched_getaffinity(0))
@@ -27,6 +25,11 @@ def cores() -> tuple[int, int]:
 def on(core: int) -> Callable[[], None]:
     """For Popen's preexec_fn: the process, its threads and its children are on *core*."""
     return lambda: os.sched_setaffinity(0, {core})
+
+
+def on_all_cores() -> None:
+    """For Popen's preexec_fn, where this process has pinned itself to the load's core."""
+    os.sched_setaffinity(0, ALLOWED)
 
 
 def spawn(command: Sequence[str], core: int, environment: dict[str, str], log: IO[str]) -> Process:
@@ -54,19 +57,6 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
-
-
-def wait_for(port: int, process: Process) -> None:
-    """Until *process* listens. Raises RuntimeError when it ends or doesn't within START_S."""
-    deadline = time.monotonic() + START_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{process.args!r} does not listen on port {port}; exit code {process.poll()}") from None
-            time.sleep(0.03)
 
 
 def tree(pid: int) -> list[int]:

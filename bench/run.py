@@ -24,6 +24,7 @@ from bench.fanout import Plan
 from bench.install import install
 from bench.machine import machine, versions
 from bench.peers import ALL
+from bench.processes import on_all_cores
 from bench.table import write
 
 RESULTS = BUILD / "results.json"
@@ -52,7 +53,7 @@ SAID: dict[str, Callable[[Any], str]] = {"commit": commit.said, "resume": resume
 def publish(seconds: float) -> dict[str, dict[str, float]]:
     """Driver → what bench/publish.py prints of it."""
     command = [sys.executable, "-m", "bench.publish", "--seconds", str(seconds)]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120).stdout
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, preexec_fn=on_all_cores).stdout
     print(printed, end="", flush=True)
     found = re.findall(r"^(\w+) +([\d.]+) messages/s +median +([\d.]+) ms +p99 +([\d.]+) ms", printed, re.M)
     return {driver: {"per_s": float(per_s), "median_ms": float(median), "p99_ms": float(p99)} for driver, per_s, median, p99 in found}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import processes
 from bench.compiled import BUILD, program
+from bench.listening import wait_for
 from bench.peers import DEBIAN, HELPERS, PEERS, Server
 
 
@@ -36,7 +37,7 @@ class Running:
         filled = {name: self._filled(value, port) for name, value in environment.items()}
         process = processes.spawn([self._filled(part, port) for part in command], processes.cores()[0], filled, self._log)
         self._started.append(process)
-        processes.wait_for(port, process)
+        wait_for(port, process)
 
     def _filled(self, text: str, port: int) -> str:
         values = {

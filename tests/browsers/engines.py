@@ -15,9 +15,10 @@ from selenium.webdriver.firefox.service import Service as FirefoxService
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.wpewebkit.service import Service as WebKitService
 
+from bench.listening import wait_for
 from tests.browsers.edbrowse import EdBrowse
 from tests.browsers.jsonwire import PHANTOM, JsonWire, Nothing
-from tests.browsers.processes import free_port, program, until_listening
+from tests.browsers.processes import free_port, program
 from tests.pages.browser import start_chromium
 from tests.required import missing
 
@@ -77,7 +78,7 @@ class PhantomJs(Remote):
         command = [str(binary), f"--webdriver=127.0.0.1:{port}", "--ignore-ssl-errors=true", *([f"--proxy={proxy}"] if proxy else [])]
         self._process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            until_listening(port, self._process)
+            wait_for(port, self._process)
             super().__init__(command_executor=JsonWire(f"http://127.0.0.1:{port}", {"browserName": "phantomjs"}), options=Nothing())
         except BaseException:
             self._end()

@@ -6,14 +6,13 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.listening import wait_for
 from tests.required import missing
 
-START_S = 15.0
 STOP_S = 10.0
 
 
@@ -42,18 +41,6 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def until_listening(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + START_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            if time.monotonic() > deadline or process.poll() is not None:
-                raise
-            time.sleep(0.02)
-
-
 @contextmanager
 def running(command: list[str], port: int, log: Path) -> Iterator[None]:
     """The process, from when it listens on *port*."""
@@ -61,8 +48,8 @@ def running(command: list[str], port: int, log: Path) -> Iterator[None]:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent)
     try:
         try:
-            until_listening(port, process)
-        except OSError as error:
+            wait_for(port, process)
+        except RuntimeError as error:
             raise AssertionError(f"{command[0]} did not start: {log.read_text(errors='replace')}") from error
         yield
     finally:
