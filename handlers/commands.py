@@ -32,8 +32,9 @@ class Commands:
         self._publisher = Publisher(node)
         self._order = asyncio.Lock()
         self._waiting: set[asyncio.Task[None]] = set()
-        self._joining: dict[str, asyncio.Event] = {}
-        """Channels with a subscribe under way, and what tells its end: a publish that came after it has to see it take effect."""
+        self._joining: dict[str, list[Publish]] = {}
+        """Channels with a subscribe under way, and the publishes that came after it: they have to see it take effect."""
+        self._held = 0
         self._room = asyncio.Event()
 
     def begin(self, starts: dict[str, Start]) -> None:
@@ -55,6 +56,9 @@ class Commands:
                 self.wire.control(PING)
                 if command.ref is not None:
                     self.wire.control(encode({"type": "ack", "ref": command.ref}))
+            case Publish() if command.channel in self._joining:
+                self._joining[command.channel].append(command)
+                self._held += 1
             case Publish():
                 self._start(self._publish(command))
             case Signal():
@@ -77,17 +81,23 @@ class Commands:
         task.add_done_callback(self._ended)
 
     def _join(self, channels: Collection[str], work: Coroutine[Any, Any, None]) -> None:
-        done = asyncio.Event()
-        self._joining.update(dict.fromkeys(channels, done))
+        """What is published meanwhile begins at its end, all at once: one that waited by itself could be overtaken by the next."""
+        held: list[Publish] = []
+        self._joining.update(dict.fromkeys(channels, held))
 
         async def join() -> None:
             try:
                 await work
+            except asyncio.CancelledError:
+                held.clear()
+                raise
             finally:
-                done.set()
                 for channel in channels:
-                    if self._joining.get(channel) is done:
+                    if self._joining.get(channel) is held:
                         del self._joining[channel]
+                self._held -= len(held)
+                for command in held:
+                    self._start(self._publish(command))
 
         self._start(join())
 
@@ -98,7 +108,7 @@ class Commands:
 
     def _before_next(self) -> Awaitable[None] | None:
         """What has to happen before the next command is read."""
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self._waiting) + self._held >= MAX_WAITING:
             return self._until_room()
         return self.wire.session.until_read() if self.wire.is_clogged else None
 
@@ -149,8 +159,6 @@ class Commands:
                 self._answer(command.ref, command.channel)
 
     async def _publish(self, command: Publish) -> None:
-        if (joining := self._joining.get(command.channel)) is not None:
-            await joining.wait()
         try:
             receipt = await self._publisher.publish(self.wire.user, command.channel, command.id, command.data)
         except Refusal as error:
