@@ -20,14 +20,16 @@ WINDOW_BYTES = MAX_TEXT
 TURNS_A_BREATH = 500
 """As with rows (importing.py): between two moments at which other threads are let in."""
 _BOM = b"\xef\xbb\xbf"
-_FLAT = re.compile(rb'\{(?:[^{}\[\]"]++|"(?:[^"\\]++|\\.)*+")*+\}', re.DOTALL)
+_TEXT = rb'(?:(?>[^"\\]++|\\.))*+'
+"""The inside of a string. Each choice is atomic: CPython before 3.11.5 forgets to step back from one that fails under *+."""
+_FLAT = re.compile(rb'\{(?:(?>[^{}\[\]"]++|"%b"))*+\}' % _TEXT, re.DOTALL)
 """An object without another one or an array in it: what nearly all records are."""
-_NESTED = re.compile(rb'(?:[^{}\[\]"]++|"(?:[^"\\]++|\\.)*+"|\{[^{}\[\]"]*+\}|\[[^{}\[\]"]*+\])*+', re.DOTALL)
+_NESTED = re.compile(rb'(?:(?>[^{}\[\]"]++|"%b"|\{[^{}\[\]"]*+\}|\[[^{}\[\]"]*+\]))*+' % _TEXT, re.DOTALL)
 """What doesn't matter within an object or an array."""
 _STRUCTURE = re.compile(rb'["\[\]{},]')
 _OPENING = re.compile(rb"[\[{]++")
 _CLOSING = re.compile(rb"[\]}]++")
-_IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_IN_STRING = re.compile(_TEXT, re.DOTALL)
 _NOT_SPACE = re.compile(rb"[^ \t\n\r]")
 
 
