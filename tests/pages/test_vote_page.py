@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.pages.asking import WATCH_PRESS, acknowledged, ask, cookie_of, quiet_console, slow_network
-from tests.pages.voting import STATE, cast, choose, make, open_vote, own, vote, wait_for_tally, wait_until
+from tests.pages.voting import STATE, cast, choose, choose_at_once, make, open_vote, own, vote, wait_for_tally, wait_until
 
 __all__ = ["quiet_console", "vote"]
 
@@ -70,8 +70,7 @@ class TestVoting:
     def test_of_quick_changes_the_last_counts(self, visitor, vote):
         open_vote(visitor, vote)
         with slow_network(visitor, 500):
-            for number in (0, 1, 2, 1):
-                choose(visitor, number)
+            choose_at_once(visitor, 0, 1, 2, 1)
             assert own(visitor) == [1]
             wait_until(visitor, "counted")
         wait_for_tally(visitor, 0, 1, 0)

@@ -35,6 +35,11 @@ def choose(visitor: Visitor, number: int) -> None:
     visitor.find(f"#choices li:nth-child({number + 1}) input").click()
 
 
+def choose_at_once(visitor: Visitor, *numbers: int) -> None:
+    """One after the other, faster than any answer comes."""
+    visitor.run("[].forEach.call(arguments, function (one) { document.querySelectorAll('#choices input')[one].click(); });", *numbers)
+
+
 def own(visitor: Visitor) -> list[int]:
     return [number for number, is_mine in enumerate(visitor.run(OWN)) if is_mine]
 
