@@ -41,7 +41,7 @@ class Form:
 
 
 FORMS = {
-    "short": Form(Plan(rounds_of_others=1, closed_s=0.8, burst_s=0.8, paced_s=2.0), 3, 2, 3.0, 4.0),
+    "short": Form(Plan(rounds_of_others=1, closed_s=0.8, burst_s=0.8, paced_s=2.0), 3, 2, 2.0, 4.0),
     "long": Form(Plan(rounds=5, rounds_of_others=3, closed_s=2.0, burst_s=2.0, paced_s=5.0), 10, 5, 10.0, 10.0),
 }
 
@@ -65,9 +65,9 @@ def measure(form: Form) -> dict[str, Any]:
     parts: dict[str, Callable[[], Any]] = {
         "fanout": lambda: fanout.run(entries, form.plan),
         "connections": lambda: connections.measure(form.connection_rounds, 3_000),
-        "pause": lambda: pause.measure(5_000, form.pause_s),
+        "pause": lambda: pause.measure(5_000, form.pause_s, 3),
         "commit": lambda: commit.measure(4.0, 20.0, form.commit_rounds),
-        "resume": lambda: resume.measure(5_000, 100),
+        "resume": lambda: resume.measure(5_000, 100, 3),
         "publish": lambda: publish(form.publish_s),
     }
     found = {}
