@@ -9,21 +9,29 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import tornado.netutil
 from pymongo.errors import PyMongoError
 
+from cluster.neighbours import Neighbours
+from cluster.notices import Notices
+from cluster.presence import Presence
+from cluster.supervisor import Supervisor, WorkerFailed, command, hold, say_ready
 from handlers.doors import Doors, tls_context
 from handlers.node import Node
+from handlers.presence import looker
 from handlers.script import Script
-from negotiation.identity import Identity
+from negotiation.identity import Identity, User
 from negotiation.origin import networks
 from protocol.hub import Hub
+from protocol.notices import DismissNotice, RenameNotice, SignalNotice
 from settings import SAFE_KEY_CHARS, Settings, load
 from store.bus import Bus
 from store.connect import Connection, StartError, connect
 from store.counts import Counts
 from store.feed import Feed
+from store.folder import free_bytes
 from store.items import Items
 from store.job_channel import Ways
 from store.jobs import Jobs
@@ -76,11 +84,14 @@ async def serve(settings: Settings) -> None:
         doors.open(sockets)
         node.load.start()
         spare_the_collector()
-        host, port = sockets[0].getsockname()[:2]
-        scheme = "https" if context else "http"
-        print(f"Anywire is ready at {scheme}://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
+        if settings.worker_of is not None:
+            say_ready(settings.worker_of, node.process)
+        else:
+            _print_ready(settings, sockets)
         await stop.wait()
         logger.info("stopping")
+        if settings.worker_of is not None:
+            doors.stop()  # the port is the other workers'
         await node.drain()  # who still comes is told to try elsewhere
         doors.stop()
         await node.log.close()
@@ -89,10 +100,47 @@ async def serve(settings: Settings) -> None:
         await doors.http.close_all_connections()
 
 
+async def supervise(settings: Settings) -> None:
+    """Runs several workers until SIGTERM or SIGINT. Raises StartError, or WorkerFailed, which has said why."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    tls_context(settings)
+    sockets = _listen(settings)
+    async with contextlib.AsyncExitStack() as started:
+        ours: dict[str, object] = {"port": sockets[0].getsockname()[1], "workers": 1, "follow_parent": True}
+        if not settings.mongodb_uri:
+            connection = await connect(uri=None, data=settings.data, driver=settings.mongo_driver)
+            started.push_async_callback(connection.close)
+            assert connection.embedded is not None
+            ours |= {"mongodb_uri": connection.embedded.uri, "watch_disk": settings.data}
+        environment = {**os.environ, **settings.model_copy(update=ours).environment()}
+        supervisor = Supervisor(settings.processes, command(), environment, settings.drain_s)
+        started.push_async_callback(supervisor.stop)
+        await supervisor.start()
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(supervisor.renew()))
+        _print_ready(settings, sockets)
+        await stop.wait()
+        logger.info("stopping")
+
+
+def _print_ready(settings: Settings, sockets: list[socket.socket]) -> None:
+    host, port = sockets[0].getsockname()[:2]
+    scheme = "https" if settings.tls_cert else "http"
+    print(f"Anywire is ready at {scheme}://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
+
+
 async def _node(settings: Settings, connection: Connection, started: contextlib.AsyncExitStack) -> Node:
     """Everything between the database and the handlers, closed in the opposite order."""
     meta = await load_meta(connection.database)
     process = os.urandom(6)
+    notices = Notices()
+    if settings.worker_of is not None:
+        neighbours = Neighbours(settings.worker_of, process, notices.hear)
+        await neighbours.start()
+        started.callback(neighbours.close)
+        notices.add(neighbours)
     reader = Reader(connection.database, meta.epoch)
     loop = asyncio.get_running_loop()
     hub = Hub(meta.epoch, lambda channel: feed.fill(channel), loop.time, loop.call_later, loop.call_soon)
@@ -133,9 +181,13 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
     counts = Counts(connection.database)
     started.push_async_callback(counts.close)
     counts.start()
-    if connection.embedded is not None:
-        started.push_async_callback(end, asyncio.ensure_future(_watch_disk(connection, log)))
-    return Node(
+    watched_disk = settings.data if connection.embedded is not None else settings.watch_disk
+    if watched_disk is not None:
+        started.push_async_callback(end, asyncio.ensure_future(_watch_disk(watched_disk, log)))
+    presence = Presence(process, notices, looker(hub), loop.time)
+    started.callback(presence.close)
+    node = Node(
+        process=process,
         settings=settings,
         hub=hub,
         feed=feed,
@@ -149,13 +201,21 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
         counts=counts,
         identity=Identity(settings.secret.encode() if settings.secret else meta.secret),
         trusted=networks(settings.trusted_proxies),
+        notices=notices,
+        presence=presence,
     )
+    notices.on(SignalNotice, lambda notice: hub.signal(notice.channel, notice.payload))
+    notices.on(RenameNotice, lambda notice: node.renamed(User(notice.user, notice.name)))
+    notices.on(DismissNotice, lambda notice: node.dismiss(notice.user, notice.channel) and None)
+    return node
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
     """Bound before anything else is started, so that a port in use is said at once. Raises StartError."""
     try:
-        return tornado.netutil.bind_sockets(settings.port, settings.address, backlog=BACKLOG)
+        if settings.processes > 1:
+            return hold(settings.port, settings.address)
+        return tornado.netutil.bind_sockets(settings.port, settings.address, backlog=BACKLOG, reuse_port=settings.worker_of is not None)
     except OSError as error:
         raise StartError(
             "address",
@@ -164,9 +224,9 @@ def _listen(settings: Settings) -> list[socket.socket]:
         ) from error
 
 
-async def _watch_disk(connection: Connection, log: Log) -> None:
+async def _watch_disk(folder: Path, log: Log) -> None:
     while True:
-        free = connection.embedded.free_bytes() if connection.embedded is not None else FREE_BYTES
+        free = free_bytes(folder)
         if (log.refusing is None) != (free >= FREE_BYTES):
             log.refusing = None if free >= FREE_BYTES else "The disk is nearly full."
             logger.warning("%.0f MB of disk are free: %s messages", free / 1e6, "taking" if log.refusing is None else "refusing")
@@ -198,7 +258,9 @@ def main() -> None:
     if settings.follow_parent:
         _follow_parent()
     try:
-        asyncio.run(serve(settings))
+        asyncio.run(supervise(settings) if settings.processes > 1 else serve(settings))
+    except WorkerFailed as error:
+        raise SystemExit(1) from error
     except StartError as error:
         raise SystemExit(f"Anywire can't start: {error}") from error
 

@@ -5,11 +5,13 @@ with a sentence that names the setting.
 """
 
 import ipaddress
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
 
 from negotiation.transports import TRANSPORTS
@@ -36,7 +38,8 @@ class Settings(BaseSettings):
     data: Path = Field(Path("data"), description="The folder of the embedded MongoDB.")
     mongodb_uri: str | None = Field(None, description="A replica set of your own; unset: the embedded MongoDB.")
     mongo_driver: Literal["motor", "pymongo"] = Field("motor", description="The driver that talks to MongoDB.")
-    workers: Literal[1] = Field(1, description="Processes on the port; more than one is to come.")
+    workers: int = Field(1, ge=0, le=256, description="Processes that share the port; 0: one for each core.")
+    worker_of: Path | None = Field(None, description="Set by the supervisor for its workers: where they find each other.")
     bus: str | None = Field(None, description="Between processes: unset the change stream, `memory` for a single process.")
     transports: Annotated[tuple[str, ...], NoDecode] = Field(
         tuple(TRANSPORTS), description="The transports offered, comma-separated, in order of preference."
@@ -46,6 +49,9 @@ class Settings(BaseSettings):
     hold_s: float = Field(25, ge=0, le=3600, description="How long a long-poll is held.")
     poll_s: float = Field(2, ge=0.1, le=3600, description="How often a short-poll client asks.")
     job_stalled_s: float = Field(30, ge=0.5, le=86_400, description="A job is shown as stalled after so many seconds without an update.")
+    watch_disk: Path | None = Field(
+        None, description="A folder whose disk must not fill up, such as that of a MongoDB on this machine; the embedded one's is watched."
+    )
     drain_s: float = Field(5, ge=0, le=600, description="How long a stopping server takes to send its clients elsewhere.")
 
     publish_per_s: float = Field(20, ge=0, description="Messages a second and user, with a burst of ten times as many; 0: no limit.")
@@ -67,6 +73,17 @@ class Settings(BaseSettings):
     tls_cert: Path | None = Field(None, description="A certificate chain (PEM): the server speaks HTTPS itself.")
     tls_key: Path | None = Field(None, description="The certificate's private key (PEM).")
     follow_parent: CliImplicitFlag[bool] = Field(False, description="Stop when the process that started the server ends (make run).")
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give another process the same settings."""
+        values = self.model_dump(exclude_none=True) | {"trusted_proxies": self.trusted_proxies or ("none",)}
+        lists = {name: ",".join(value) for name, value in values.items() if isinstance(value, tuple)}
+        return {f"ANYWIRE_{name.upper()}": str(value) for name, value in {**values, **lists}.items()}
+
+    @property
+    def processes(self) -> int:
+        """How many share the port."""
+        return self.workers or (len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
 
     @property
     def short_keys(self) -> list[str]:
@@ -105,9 +122,11 @@ class Settings(BaseSettings):
 
     @field_validator("bus")
     @classmethod
-    def _bus(cls, bus: str | None) -> str | None:
+    def _bus(cls, bus: str | None, info: ValidationInfo) -> str | None:
         if bus not in (None, "memory"):
             raise ValueError("unset (the change stream) or memory")
+        if bus == "memory" and (info.data.get("workers") != 1 or info.data.get("worker_of") is not None):
+            raise ValueError("several workers have to hear of each other; memory is for a single process")
         return bus
 
 

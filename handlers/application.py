@@ -5,11 +5,13 @@ from typing import Any
 import tornado.web
 
 from handlers import pages
+from handlers.disconnect import Disconnect
 from handlers.history import History
 from handlers.jobs import JobCancel, JobItems, JobList, JobOne
 from handlers.node import Node
 from handlers.ops import Healthz, MetricsText, Readyz
 from handlers.poll import LongPoll, ShortPoll
+from handlers.presence import WhoIsThere
 from handlers.publish import Publish
 from handlers.run import RunTask
 from handlers.script import Script, ScriptHandler
@@ -29,6 +31,8 @@ def application(node: Node, script: Script) -> tornado.web.Application:
         (r"/v1/short-poll", ShortPoll),
         (r"/v1/publish", Publish),
         (r"/v1/history", History),
+        (r"/v1/presence", WhoIsThere),
+        (r"/v1/disconnect", Disconnect),
         (r"/v1/jobs", JobList),
         (r"/v1/jobs/([^/]+)", JobOne),
         (r"/v1/jobs/([^/]+)/cancel", JobCancel),

@@ -41,6 +41,11 @@ def _ask(query: str, cursor: str | None) -> Asked:
     return Asked(parameters, starts(parameters, cursor))
 
 
+def shows_presence(asked: Asked) -> bool:
+    """Parameter `presence`: whether who asks wants to be told who is there."""
+    return asked.parameters.get("presence", ["0"])[-1] != "0"
+
+
 def starts(parameters: dict[str, list[str]], cursor: str | None) -> dict[str, Start]:
     """Channel to START, the last one named wins; Last-Event-ID overrides. Raises ProtocolError."""
     subs = [parse_sub(text) for text in parameters.get("sub", [])]

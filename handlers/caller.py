@@ -8,7 +8,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from handlers.asked import Asked, ask, heartbeat_s
+from handlers.asked import Asked, ask, heartbeat_s, shows_presence
 from handlers.held_poll import HeldPoll
 from handlers.http1 import MAX_HEAD_BYTES, Head, head, may_be_head, parse_head
 from handlers.link import SocketLink
@@ -184,7 +184,7 @@ class Caller:
         if len(asked.starts) == 1 and may_hold_s and not asks_for_hello(asked):
             ((channel, start),) = asked.starts.items()
             log = is_current(node, seen.user, channel, start)
-            if log is not None:
+            if log is not None and not shows_presence(asked) and not node.dismissed:
                 self._charge(seen, 1)
                 poll = HeldPoll(node, transport, seen, self, self._lines, True)
                 poll.attachment.join(log)
@@ -231,7 +231,8 @@ class Caller:
         is_told = asks_for_hello(asked) or not all(map(resumed, located))
         if is_told and goes_on:
             return False
-        poll = HeldPoll(node, transport, seen, self, self._lines, len(located) == 1 and may_hold_s > 0)
+        is_shared = len(located) == 1 and may_hold_s > 0 and not shows_presence(asked)
+        poll = HeldPoll(node, transport, seen, self, self._lines, is_shared)
         try:
             poll.attach(located)
             messages = poll.collect_now()
@@ -243,6 +244,7 @@ class Caller:
             raise
         if is_told:
             poll.greet([])
+        poll.watch(asked, is_told)
         if messages or poll.events or not may_hold_s:
             first, poll.events = poll.events, []
             poll.begin()

@@ -152,7 +152,7 @@ class Commands:
     async def _unsubscribe(self, command: Unsubscribe) -> None:
         async with self._order:
             try:
-                self.wire.attachment.detach(parse_channel(command.channel))
+                self.wire.detach(parse_channel(command.channel))
             except ProtocolError as error:
                 self._answer(command.ref, command.channel, error)
             else:

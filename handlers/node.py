@@ -7,11 +7,14 @@ import functools
 import random
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from tornado.iostream import IOStream
 
+from cluster.notices import Notices
+from cluster.presence import Presence
 from handlers.limits import Buckets, CatchUp, Reports
 from handlers.link import Poller
 from handlers.load import Load
@@ -23,6 +26,7 @@ from negotiation.offer import MAX_CHANNELS
 from negotiation.origin import Network
 from protocol.codes import ProtocolError, Unavailable
 from protocol.hub import Hub
+from protocol.notices import RenameNotice
 from settings import Settings
 from store.counts import Counts
 from store.feed import Feed
@@ -35,6 +39,8 @@ from store.votes import Votes
 from tasks.runner import Runner
 
 KNOWN_ADDRESSES = 10_000
+DISMISSED_S = 30.0
+"""Who polls comes again within that time."""
 
 
 class Front(Protocol):
@@ -50,13 +56,18 @@ class Connection(Protocol):
     user: User
     address: str
 
+    def follows(self, channel: str) -> bool: ...
     def signal(self, payload: bytes) -> None: ...
     def rename(self, user: User) -> None: ...
     def goaway(self, retry_ms: int) -> None: ...
+    def dismiss(self) -> None:
+        """Sends its client away, for good."""
 
 
 @dataclass
 class Node:
+    process: bytes
+    """By which the others know it."""
     settings: Settings
     hub: Hub
     feed: Feed
@@ -70,6 +81,8 @@ class Node:
     counts: Counts
     identity: Identity
     trusted: list[Network]
+    notices: Notices
+    presence: Presence
     connections: set[Connection] = field(default_factory=set)
     addresses: Counter[str] = field(default_factory=Counter)
     draining: bool = False
@@ -89,6 +102,8 @@ class Node:
         self.catch_up = CatchUp(self.settings.catch_up_bytes_per_s)
         self.reports = Reports()
         self.load = Load()
+        self.dismissed: dict[str, float] = {}
+        """Users and channels whose connections were closed, and until when one who polls is told so, who may not have been here."""
         self.wheel = Wheel()
         self.network = functools.lru_cache(KNOWN_ADDRESSES)(lambda address: self.identity.network(origin.prefix(address)))
         """What `hello` calls the network that an address is of."""
@@ -117,9 +132,35 @@ class Node:
                 del self.addresses[connection.address]
 
     def rename(self, user: User) -> None:
-        """Tells the user's open connections."""
+        """Tells the user's open connections, by whichever process."""
+        self.notices.tell(RenameNotice(user.id, user.name))
+        self.renamed(user)
+
+    def renamed(self, user: User) -> None:
         for connection in [c for c in self.connections if c.user.id == user.id]:
             connection.rename(user)
+
+    def dismiss(self, user: str | None, channel: str | None) -> int:
+        """Closes the connections of *user*, or on *channel*, or of that user on it; returns how many there were."""
+        loop = asyncio.get_running_loop()
+        key = f"{user or ''} {channel or ''}"
+        self.dismissed[key] = loop.time() + DISMISSED_S
+        loop.call_later(DISMISSED_S, self._allow, key)
+        found = [one for one in self.connections if user in (None, one.user.id) and (channel is None or one.follows(channel))]
+        for connection in found:
+            connection.dismiss()
+        return len(found)
+
+    def is_dismissed(self, user: User, channels: Iterable[str]) -> bool:
+        """True for who goes on to poll, and should not."""
+        if not self.dismissed:
+            return False
+        users = ("", user.id)
+        return any(f"{id} {channel}" in self.dismissed for id in users for channel in ("", *channels) if id or channel)
+
+    def _allow(self, key: str) -> None:
+        if self.dismissed.get(key, 0.0) <= asyncio.get_running_loop().time():
+            self.dismissed.pop(key, None)
 
     async def drain(self) -> None:
         """Sends every client away, spread over the drain time, and waits until they have gone or it is over."""

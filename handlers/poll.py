@@ -72,8 +72,10 @@ class Poll(Wire):
             self.node.locates.take(self.user.id, len(asked.starts))
             located, errors = await locate(self.node, self.user, asked.starts)
             wire.attach(located)
-            if asks_for_hello(asked) or errors or not all(map(resumed, located)):
+            is_told = asks_for_hello(asked) or bool(errors) or not all(map(resumed, located))
+            if is_told:
                 wire.greet(errors)
+            wire.watch(asked, is_told)
             first, wire.events = wire.events, []
             messages = await wire.collect()
             if not (first or messages or wire.events) and may_hold_s and not self.gone:

@@ -5,9 +5,10 @@ The server keeps nothing between two requests; `next` tells the client what to a
 
 import time
 
-from handlers.asked import Asked, seconds
+from handlers.asked import Asked, seconds, shows_presence
 from handlers.forms import poll_body, sub
 from handlers.node import Node, connection_id
+from handlers.presence import LINGER_POLL_S
 from handlers.wire import Located, goaway, hello
 from negotiation.identity import User
 from protocol.codes import ProtocolError
@@ -27,7 +28,7 @@ SIGNALS_BYTES = 128 * 1024
 class PollWire:
     """One request: it is woken by what is new, and pulls it."""
 
-    __slots__ = ("_node", "_signals_bytes", "_since_s", "address", "attachment", "events", "form", "link", "transport", "user")
+    __slots__ = ("_node", "_signals_bytes", "_since_s", "address", "attachment", "events", "form", "link", "transport", "user", "watched")
 
     link: Link
 
@@ -42,6 +43,8 @@ class PollWire:
         self._node = node
         self._since_s = time.monotonic()
         self._signals_bytes = 0
+        self.watched: tuple[str, ...] = ()
+        """Channels whose presence its client asked for."""
         node.enter(self)
 
     def wake(self) -> None:
@@ -65,6 +68,9 @@ class PollWire:
         if self._signals_bytes <= SIGNALS_BYTES:
             self.events.append(payload)
 
+    def follows(self, channel: str) -> bool:
+        return channel in self.attachment.subscriptions
+
     def rename(self, user: User) -> None:
         self.user = user
         self.events.append(self.hello())
@@ -77,6 +83,10 @@ class PollWire:
         self.events.append(goaway(retry_ms))
         self.wake()
 
+    def dismiss(self) -> None:
+        self.events.append(goaway(0, reconnect=False))
+        self.wake()
+
     def greet(self, errors: list[bytes]) -> None:
         self._node.greeted(self.transport)
         self.events += [self.hello(), *errors]
@@ -85,6 +95,18 @@ class PollWire:
         """Who goes on where he was isn't told so again."""
         for one in located:
             self.attachment.attach(one.log, one.resolution, announce=not resumed(one))
+        if self._node.is_dismissed(self.user, (one.log.name for one in located if resumed(one))):
+            self.dismiss()
+
+    def watch(self, asked: Asked, is_greeted: bool) -> None:
+        """Shows presence, if that is asked for: 1, or what `next` had in place of it, by which it is known what the client was told."""
+        if shows_presence(asked):
+            self.watched = tuple(self.attachment.subscriptions)
+            presence, known = self._node.presence, asked.parameters["presence"][-1]
+            if is_greeted or not known.isdecimal():
+                presence.watch(self, self.watched)
+            else:
+                presence.watch(self, self.watched, presence.digest(self.watched) if known == "1" else int(known[:10]))
 
     def collect_now(self) -> list[bytes] | Read:
         """Messages and states that are in memory, bounded so that the answer is too; or what has to be read first."""
@@ -105,10 +127,15 @@ class PollWire:
         epoch = self.attachment.epoch  # the log may have begun another life while this was held
         subscriptions = self.attachment.subscriptions.values()
         following = "&".join([sub(one.channel, f"{epoch}-{one.offset}") for one in subscriptions])
+        if self.watched:
+            following += f"&presence={self._node.presence.digest(self.watched)}"
         more = {"poll": round(self._node.settings.poll_s * 1000 * self._node.load.factor)} if self.transport == "short-poll" else {}
         return poll_body([*first, *messages, *self.events], following, **more)
 
     def on_closed(self) -> None:
+        self._node.presence.note(self.attachment.subscriptions, self.user.id, self.user.name, LINGER_POLL_S)
+        if self.watched:
+            self._node.presence.unwatch(self, self.watched)
         self.attachment.close()
         self._node.leave(self)
 

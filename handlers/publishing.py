@@ -10,6 +10,7 @@ from negotiation.authorize import authorize
 from negotiation.identity import User
 from protocol.codes import ProtocolError, Refusal
 from protocol.frames import check_message
+from protocol.notices import SignalNotice
 from store.writer import Receipt
 
 MAX_REFUSED = 1000
@@ -61,4 +62,6 @@ class Publisher:
         if not user.backend:
             self._node.publishes.take(user.id)
         head = encode({"type": "signal", "channel": channel, "user": user.public()})
-        self._node.hub.signal(channel, head[:-1] + b',"data":' + checked + b"}")
+        payload = head[:-1] + b',"data":' + checked + b"}"
+        self._node.hub.signal(channel, payload)
+        self._node.notices.tell(SignalNotice(channel, payload))

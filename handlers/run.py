@@ -131,6 +131,13 @@ class RunTask(Base):
     def rename(self, user: User) -> None:
         """Nor does this."""
 
+    def follows(self, channel: str) -> bool:
+        return channel == f"job:{self.job}"
+
+    def dismiss(self) -> None:
+        """The task goes on without its listener."""
+        self.goaway(0)
+
     # starting
 
     def _input(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import random
 
 from tornado.iostream import StreamClosedError
 
-from handlers.asked import Asked, heartbeat_s
+from handlers.asked import Asked, heartbeat_s, shows_presence
 from handlers.forms import SseCursor, SseForm
 from handlers.link import Link
 from handlers.node import Node
@@ -44,6 +44,7 @@ class SseWire(StreamWire):
         else:
             form = SseForm(is_chunked, has_ids)
             super().__init__(node, "sse", link, user, address, beat_s, form, form)
+        self.shows_presence = shows_presence(asked)
         self._received_bytes = 0
         link.owner = self
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from handlers.forms import Writer
 from handlers.link import Link
@@ -37,7 +37,7 @@ class StreamWire:
 
     __slots__ = (
         *("_heartbeat_s", "_is_pumping", "_node", "_reading", "_reason", "_sent_s", "_since_s", "_unread_bytes"),
-        *("address", "attachment", "form", "id", "is_closed", "link", "tick", "transport", "user", "writer"),
+        *("address", "attachment", "form", "id", "is_closed", "link", "shows_presence", "tick", "transport", "user", "writer"),
     )
 
     def __init__(
@@ -60,6 +60,8 @@ class StreamWire:
         self.form = form
         self.link = link
         self.writer = writer
+        self.shows_presence = False
+        """True where its client asked for presence, of all channels that it follows."""
         self.tick = 0
         self._node = node
         self._heartbeat_s = heartbeat_s
@@ -94,28 +96,39 @@ class StreamWire:
 
     # what the node asks for
 
+    def follows(self, channel: str) -> bool:
+        return channel in self.attachment.subscriptions
+
     def rename(self, user: User) -> None:
         self.user = user
         self.control(self.hello())
 
     def goaway(self, retry_ms: int) -> None:
         self._reason = "sent away"
+        self._send_away(goaway(retry_ms))
+
+    def dismiss(self) -> None:
+        self._reason = "dismissed"
+        self._send_away(goaway(0, reconnect=False))
+
+    def _send_away(self, event: bytes) -> None:
         if not self.is_closed:
-            self.control(goaway(retry_ms))
+            self.control(event)
             asyncio.get_running_loop().call_later(LEAVE_S, self.end)
 
     # what the handler asks for
 
-    def begin(self, head: bytes, located: Iterable[Located] = ()) -> None:
+    def begin(self, head: bytes, located: Collection[Located] = ()) -> None:
         """What comes first, in one piece: *head*, `hello`, and what is there of channels that could be located at once."""
         self._is_pumping = True
-        self.attach(located)
+        self._attach(located)
         pulled = self.attachment.pull(PAGE_BYTES)
         items = [] if isinstance(pulled, Read) else [self.writer.item(item) for item in pulled]
         self._send(b"".join([head, self.first(), *items]))
         self._is_pumping = self.attachment.wants_wire
         if self._is_pumping and not self.link.is_writing:
             asyncio.get_running_loop().call_soon(self._pump)
+        self._watch(located)
 
     def first(self) -> bytes:
         return self.writer.control(self.hello())
@@ -144,9 +157,21 @@ class StreamWire:
         self._node.metrics.refused.labels(error.code).inc()
         self.control(error_event(error, channel=channel, ref=ref, id=id))
 
-    def attach(self, located: Iterable[Located]) -> None:
+    def attach(self, located: Collection[Located]) -> None:
+        self._attach(located)
+        self._watch(located)
+
+    def detach(self, channel: str) -> None:
+        self.attachment.detach(channel)
+        self._node.presence.unwatch(self, [channel])
+
+    def _attach(self, located: Collection[Located]) -> None:
         for one in () if self.is_closed else located:
             self.attachment.attach(one.log, one.resolution)
+
+    def _watch(self, located: Collection[Located]) -> None:
+        if self.shows_presence and not self.is_closed:
+            self._node.presence.watch(self, [one.log.name for one in located])
 
     # what the link and the wheel tell
 
@@ -157,6 +182,8 @@ class StreamWire:
     def silence(self) -> None:
         """Says nothing more, and frees everything but the connection."""
         self.is_closed = True
+        if self.shows_presence:
+            self._node.presence.unwatch(self, self.attachment.subscriptions)
         self.attachment.close()
         self._node.wheel.unset(self)
         if self._reading is not None:

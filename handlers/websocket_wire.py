@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable
 
-from handlers.asked import Asked, heartbeat_s
+from handlers.asked import Asked, heartbeat_s, shows_presence
 from handlers.commands import Commands
 from handlers.forms import WebSocketForm
 from handlers.link import Link
@@ -12,7 +12,7 @@ from handlers.stream_wire import StreamWire
 from handlers.websocket_connection import WebSocketConnection
 from handlers.wire import Located
 from negotiation.identity import User
-from protocol.codes import CLOSE_RESTARTING
+from protocol.codes import CLOSE_POLICY, CLOSE_RESTARTING
 from protocol.deflate import max_deflated_bytes
 
 PING_S = 25.0
@@ -28,6 +28,7 @@ class WebSocketWire(StreamWire):
         """*extension* is what was agreed on (RFC 7692), if anything. Raises ProtocolError."""
         form = WebSocketForm(max_deflated_bytes(extension) if extension else 0)
         super().__init__(node, "websocket", link, user, address, heartbeat_s(asked.parameters, node), form, form)
+        self.shows_presence = shows_presence(asked)
         self.end_code = CLOSE_RESTARTING
         self.session = WebSocketSession(self, deflate=extension is not None)
         self._pinged_s = self._since_s
@@ -37,6 +38,10 @@ class WebSocketWire(StreamWire):
         self.begin(head, located or ())
         if located is None and asked.starts:
             self.session.commands().begin(asked.starts)
+
+    def dismiss(self) -> None:
+        self.end_code = CLOSE_POLICY
+        super().dismiss()
 
     def end(self) -> None:
         self.session.close(self.end_code)

@@ -113,8 +113,8 @@ def error_event(error: Refusal, *, channel: str | None = None, ref: Ref = None, 
 PING = encode({"type": "ping"})
 
 
-def goaway(retry_ms: int) -> bytes:
-    return encode({"type": "goaway", "retry": retry_ms, "reconnect": True})
+def goaway(retry_ms: int, *, reconnect: bool = True) -> bytes:
+    return encode({"type": "goaway", "retry": retry_ms, "reconnect": reconnect})
 
 
 def retry_ms(error: Refusal) -> int:

@@ -7,12 +7,13 @@ until `fill` has brought what is missing.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from protocol.channel import ChannelLog
 from protocol.fanout import Fanout
 from protocol.message import Message
 from protocol.positions import Position
+from protocol.subscription import Subscription
 
 WINDOWS_BYTES = 64 * 1024 * 1024
 """Memory for the newest messages of all channels together."""
@@ -94,6 +95,11 @@ class Hub:
     def followed(self) -> list[str]:
         """The channels that somebody follows."""
         return [log.name for log in self._logs.values() if log.subscriptions]
+
+    def subscriptions(self, channel: str) -> Collection[Subscription]:
+        """Who follows the channel here."""
+        log = self._logs.get(channel)
+        return log.subscriptions if log is not None else ()
 
     def learn(self, channel: str, head: int, newest: Sequence[Message] = ()) -> ChannelLog:
         """The log's primary said that *head* is the newest offset; *newest* are its last messages, contiguous, if they were read too."""

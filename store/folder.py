@@ -37,6 +37,12 @@ DEAD_OWNER_WAIT_S = 5
 """A dead owner's lock can outlive it by a moment, in a child that it forked and that is just ending."""
 
 
+def free_bytes(folder: Path) -> int:
+    """Bytes that an unprivileged process may still write to the file system on which *folder* is. Raises OSError."""
+    stat = os.statvfs(folder)
+    return stat.f_bavail * stat.f_frsize
+
+
 class DataFolder:
     def __init__(self, path: Path, *, proc: Path = Path("/proc")) -> None:
         self.path = Path(os.path.abspath(path))
@@ -82,9 +88,8 @@ class DataFolder:
         self._owner_fd = self._mongodb_fd = None
 
     def free_bytes(self) -> int:
-        """Bytes that an unprivileged process may still write to the folder's file system."""
-        stat = os.statvfs(self.path)
-        return stat.f_bavail * stat.f_frsize
+        """Of the folder's file system."""
+        return free_bytes(self.path)
 
     def check_space(self) -> None:
         """Raises StartError disk-full where mongod couldn't start, or could start and write nothing."""

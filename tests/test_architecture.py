@@ -1,6 +1,7 @@
 """The shape of the whole: imports point one way, drivers stay in the store, files stay small, and say what they are.
 
 server → handlers → tasks, negotiation → store → protocol
+         handlers → cluster → protocol
 """
 
 import ast
@@ -18,12 +19,13 @@ DOCSTRING_LINES = 12
 DRIVERS = {"bson", "gridfs", "motor", "pymongo"}
 ERRORS = "pymongo.errors"
 """What both drivers raise when the log is away: its base class is caught above the store, too."""
-OURS = {"handlers", "negotiation", "protocol", "server", "settings", "store", "tasks"}
+OURS = {"handlers", "cluster", "negotiation", "protocol", "server", "settings", "store", "tasks"}
 MAY_IMPORT = {
     "protocol": {"protocol", "msgspec"},
     "negotiation": {"negotiation", "protocol", "tornado"},
     "store": {"store", "protocol", "msgspec", "bson", "gridfs", "pymongo"},
-    "handlers": {"handlers", "negotiation", "store", "protocol", "settings", "tasks"},
+    "cluster": {"cluster", "protocol"},
+    "handlers": {"handlers", "cluster", "negotiation", "store", "protocol", "settings", "tasks"},
     "tasks": {"store", "protocol", "tasks"},
 }
 """Beside the standard library; of handlers and tasks only which of our own parts."""
