@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pymongo.errors import PyMongoError
 
 from settings import Settings, load
-from store.archive import Archive, ArchiveError
+from store.archive import Archive, ArchiveError, check_new
 from store.backup import backup
 from store.connect import Connection, StartError, connect
 from store.folder import DataFolder
@@ -53,6 +53,7 @@ def place(to: str, now: datetime.datetime) -> Path:
 
 async def _backup(settings: Settings, to: str) -> str:
     path = place(to, datetime.datetime.now())
+    check_new(path)
     began_s = time.monotonic()
     connection = await _connect(settings, beside=True)
     try:

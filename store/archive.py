@@ -56,6 +56,12 @@ class Header(NamedTuple):
     collections: list[Collection]
 
 
+def check_new(path: Path) -> None:
+    """Raises ArchiveError where there is something."""
+    if path.exists():
+        raise ArchiveError(f"{path} is there already, and is left as it is.")
+
+
 class ArchiveWriter:
     """A context manager. Where it is left before `finish`, nothing stays on the disk."""
 
@@ -70,8 +76,7 @@ class ArchiveWriter:
         self._is_whole = False
         if len(header.collections) >= END:
             raise ArchiveError(f"The database has {len(header.collections)} collections, and a backup can hold {END - 1}.")
-        if path.exists():
-            raise ArchiveError(f"{path} is there already, and is left as it is.")
+        check_new(path)
         with self._on_disk():
             # Only its owner may read it: it holds the key that signs the cookies.
             self._file = os.fdopen(os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
