@@ -57,18 +57,20 @@ async def test_a_copy_under_load_is_a_prefix_of_each_channel_and_ballots_agree_w
     acknowledged, casts = {}, []
     writing = asyncio.ensure_future(write_for_ever(process, acknowledged, casts))
     heads = []
-    for number in range(4):
-        await asyncio.sleep(0.5)
-        path, before, counted = tmp_path / f"{number}", dict(acknowledged), len(casts)
-        await backup(connection, path)
-        assert not writing.done()
-        async with another(mongo_uri) as copy:
-            await restore(copy, Archive(path))
-            heads.append(await holds_together(copy.database, before))
-        assert len(casts) > counted
-    writing.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await writing
+    try:
+        for number in range(4):
+            await asyncio.sleep(0.5)
+            path, before, counted = tmp_path / f"{number}", dict(acknowledged), len(casts)
+            await backup(connection, path)
+            assert not writing.done()
+            async with another(mongo_uri) as copy:
+                await restore(copy, Archive(path))
+                heads.append(await holds_together(copy.database, before))
+            assert len(casts) > counted
+    finally:
+        writing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await writing
     for channel in acknowledged:
         assert heads[0][channel] < heads[-1][channel] <= acknowledged[channel] + 5
     await process.votes.counted()
