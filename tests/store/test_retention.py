@@ -134,9 +134,6 @@ async def test_a_trim_that_was_cut_off_after_the_floor_was_raised_is_finished_by
     epoch = process.reader.epoch
     await database.channels.insert_one({"_id": "chat:x", "e": epoch, "floor": 36, "head": 60})
     assert await process.reader.bounds("chat:x") == (60, 36)
-    fresh = await Process.make(database, b"p2")
-    assert (await fresh.feed.locate("chat:x", Position(epoch, 36)))[1] == (36, True)
-    assert (await fresh.feed.locate("chat:x", Position(epoch, 35)))[1] == (36, False)
     assert (await process.reader.history("chat:x", 40, 10, 10**6))[0][0].offset == 37
     assert await database.log.count_documents({}) == 10
     await retention(process, now_ms=HOUR_MS).trim("chat:x")
