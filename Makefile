@@ -1,6 +1,7 @@
 # make run: the server, from a bare clone.  make test: everything needed, and the whole suite.
+# make backup [TO=path]: a copy of everything, also while a server runs.  make restore FROM=path [FORCE=1]: puts it back.
 # make bench: Anywire beside other servers, and the tables of docs/performance.md.
-.PHONY: run test check lint types browsers bench bench-long clean
+.PHONY: run backup restore test check lint types browsers bench bench-long clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -8,6 +9,13 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check
 
 run: .venv/run-ready
 	@exec .venv/bin/python server.py --follow-parent
+
+backup: .venv/run-ready
+	@.venv/bin/python backup.py backup $(if $(TO),"$(TO)")
+
+restore: .venv/run-ready
+	@test -n "$(FROM)" || { echo "Which one? make restore FROM=anywire-….backup" >&2; exit 1; }
+	@.venv/bin/python backup.py restore "$(FROM)" $(if $(filter-out 0,$(FORCE)),--force)
 
 test: .venv/test-ready browsers
 	.venv/bin/python -m pytest

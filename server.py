@@ -37,7 +37,7 @@ from store.job_channel import Ways
 from store.jobs import Jobs
 from store.leases import Leases
 from store.log import Log
-from store.meta import load_meta
+from store.meta import check_whole, load_meta
 from store.reader import Reader
 from store.records import Records
 from store.retention import Retention
@@ -133,6 +133,7 @@ def _print_ready(settings: Settings, sockets: list[socket.socket]) -> None:
 
 async def _node(settings: Settings, connection: Connection, started: contextlib.AsyncExitStack) -> Node:
     """Everything between the database and the handlers, closed in the opposite order."""
+    await check_whole(connection.database)
     meta = await load_meta(connection.database)
     process = os.urandom(6)
     notices = Notices()

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from store.start_error import StartError
+
 _ALPHABET = string.digits + string.ascii_lowercase
 SCHEMA = 1
 """Raised when the form of the stored documents changes."""
@@ -17,10 +19,28 @@ class Meta(NamedTuple):
     secret: bytes
 
 
+def fresh_epoch() -> str:
+    """One that no other log has."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(8))
+
+
+async def check_whole(database: Any) -> None:
+    """Raises StartError half-restored while a backup is being put into *database*, or where that has not come to its end."""
+    document = await database.meta.find_one({"_id": "anywire"}, {"restoring": 1})
+    restoring = document and document.get("restoring")
+    if restoring:
+        raise StartError(
+            "half-restored",
+            f"The database {database.name} holds a part of a backup: restoring {restoring['from']}, begun at "
+            f"{restoring['since']:%Y-%m-%d %H:%M:%S} UTC, has not come to its end.\n"
+            "If it isn't still running, restore again, that backup or another one: make restore FROM=…",
+        )
+
+
 async def load_meta(database: Any) -> Meta:
     """The one document of `meta`, made if there is none; its indexes too. Raises PyMongoError."""
     fresh = {
-        "epoch": "".join(secrets.choice(_ALPHABET) for _ in range(8)),
+        "epoch": fresh_epoch(),
         "secret": secrets.token_bytes(32),
         "schema": SCHEMA,
     }

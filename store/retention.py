@@ -42,6 +42,7 @@ class Retention:
     ):
         self._log = database.log
         self._channels = database.channels
+        self._meta = database.meta
         self._reader = reader
         self._writer = writer
         self._keep_messages = keep_messages
@@ -90,10 +91,19 @@ class Retention:
     async def sweep(self) -> None:
         """Trims every channel, and what is too old of earlier lives of the log. Raises PyMongoError."""
         expired = self._wall_ms() - int(self._keep_days * DAY_MS)
-        await self._log.delete_many({"_id.e": {"$ne": self._reader.epoch}, "t": {"$lt": expired}})
+        await self._sweep_earlier_lives(expired)
         cursor = await settle(self._log.aggregate([{"$group": {"_id": "$_id.c"}}], allowDiskUse=True))
         async for group in cursor:
             await self.trim(group["_id"])
+
+    async def _sweep_earlier_lives(self, expired: int) -> None:
+        ours, old = self._reader.epoch, {"t": {"$lt": expired}}
+        others = [epoch for epoch in await self._log.distinct("_id.e", old) if epoch != ours]
+        # Only now: a restore changes `meta` before it stores a chunk, so none of these is a later life than ours. That one's
+        # chunks would go without a tombstone, and with them how far their channels had come.
+        meta = await self._meta.find_one({"_id": "anywire"}, {"epoch": 1})
+        if others and meta is not None and meta["epoch"] == ours:
+            await self._log.delete_many({"_id.e": {"$in": others}, **old})
 
     async def _run(self) -> None:
         swept_s = float("-inf")

@@ -14,6 +14,7 @@ CODES = {
     "not-a-replica-set": "the server at the URI is a standalone mongod",
     "authentication-failed": "the server refuses the user or the password",
     "database-unusable": "the database answers, but refuses what the server needs of it",
+    "half-restored": "a backup is being put into the database, or was and didn't come to its end",
     "certificate": "the certificate or its key can't be used",
     "address": "the server can't listen where it was told to",
     "not-authorised": "the user may not write to the database",

@@ -106,6 +106,7 @@ async def test_what_another_life_left_behind_is_not_taken_for_this_one(database)
 @pytest.mark.gen_test(timeout=20)
 async def test_what_earlier_lives_left_behind_goes_when_it_is_too_old(database):
     process = await filled(database)
+    await database.meta.update_one({"_id": "anywire"}, {"$set": {"epoch": "restored"}})
     process.reader.epoch = "restored"
     process.writer.renew()
     await process.publish("chat:x", 5)
@@ -113,6 +114,43 @@ async def test_what_earlier_lives_left_behind_goes_when_it_is_too_old(database):
     assert await database.log.count_documents({"_id.e": {"$ne": "restored"}}) == 10
     await retention(process, now_ms=31 * 24 * HOUR_MS, keep_days=30).sweep()
     assert await database.log.count_documents({"_id.e": {"$ne": "restored"}}) == 0
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_a_process_of_an_earlier_life_leaves_the_present_one_alone(database):
+    """It slept while the log was restored, and doesn't know yet."""
+    sleeper = await Process.make(database)
+    await database.meta.update_one({"_id": "anywire"}, {"$set": {"epoch": "restored"}})
+    present = await filled(database, name=b"p2")
+    await retention(sleeper, now_ms=31 * 24 * HOUR_MS).sweep()
+    assert await present.reader.bounds("chat:x") == (60, 0)
+    await retention(present, now_ms=31 * 24 * HOUR_MS).sweep()
+    assert await present.reader.bounds("chat:x") == (60, 60)
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_a_trim_that_was_cut_off_after_the_floor_was_raised_is_finished_by_the_next(database):
+    process = await filled(database)
+    epoch = process.reader.epoch
+    await database.channels.insert_one({"_id": "chat:x", "e": epoch, "floor": 36, "head": 60})
+    assert await process.reader.bounds("chat:x") == (60, 36)
+    assert (await process.reader.history("chat:x", 40, 10, 10**6))[0][0].offset == 37
+    assert await database.log.count_documents({}) == 10
+    await retention(process, now_ms=HOUR_MS).trim("chat:x")
+    assert await database.log.count_documents({}) == 4
+    assert await process.reader.bounds("chat:x") == (60, 36)
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_two_that_trim_at_once_keep_the_head(database):
+    """Of a channel whose messages are all too old: each looks, raises the floor and deletes in its own time."""
+    process = await filled(database)
+    others = [await Process.make(database, b"p%d" % number) for number in range(2, 6)]
+    trims = (retention(one, now_ms=31 * 24 * HOUR_MS).trim("chat:x") for one in (process, *others))
+    await asyncio.gather(*trims)
+    assert await database.log.count_documents({}) == 0
+    assert await process.reader.bounds("chat:x") == (60, 60)
+    assert (await (await Process.make(database, b"p9")).publish("chat:x", 1))[0].offset == 61
 
 
 @pytest.mark.gen_test(timeout=20)
