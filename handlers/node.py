@@ -38,6 +38,13 @@ from store.uploads import Uploads
 from store.votes import Votes
 from tasks.runner import Runner
 
+AWAY_EACH_S = 0.002
+"""Between two clients that are sent away: 500 a second, which is less than another server takes."""
+AWAY_MS = 500
+"""How long a client that is sent away may wait before it comes back."""
+DRAIN_SHARE = 0.8
+"""Of the drain time, in which all are sent away, so that the last ones have time to go."""
+DRAIN_TICK_S = 0.02
 KNOWN_ADDRESSES = 10_000
 DISMISSED_S = 30.0
 """Who polls comes again within that time."""
@@ -163,14 +170,23 @@ class Node:
             self.dismissed.pop(key, None)
 
     async def drain(self) -> None:
-        """Sends every client away, spread over the drain time, and waits until they have gone or it is over."""
+        """Sends every client away, and waits until they have gone or the drain time is over.
+
+        A few are sent away at once, many one after the other over most of that time: so each is served until its turn comes,
+        and waits only for as long as it takes to come back, and the others aren't overrun.
+        """
         self.draining = True
-        spread_ms = round(self.settings.drain_s * 1000)
-        for connection in list(self.connections):
-            connection.goaway(random.randint(0, spread_ms))
-        deadline = time.monotonic() + self.settings.drain_s
-        while self.connections and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        since_s = time.monotonic()
+        left = random.sample(list(self.connections), len(self.connections))
+        each_s = min(AWAY_EACH_S, DRAIN_SHARE * self.settings.drain_s / max(1, len(left)))
+        due_s = since_s
+        while left or self.connections and time.monotonic() < since_s + self.settings.drain_s:
+            while left and due_s <= time.monotonic():
+                connection = left.pop()
+                due_s += each_s
+                if connection in self.connections:
+                    connection.goaway(random.randint(0, AWAY_MS))
+            await asyncio.sleep(DRAIN_TICK_S)
 
 
 def connection_id() -> str:
