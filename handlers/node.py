@@ -12,6 +12,7 @@ from typing import Protocol
 
 from tornado.iostream import IOStream
 
+from handlers.joined import Joined
 from handlers.limits import Buckets, CatchUp, Reports
 from handlers.link import Poller
 from handlers.load import Load
@@ -90,6 +91,7 @@ class Node:
         self.reports = Reports()
         self.load = Load()
         self.wheel = Wheel()
+        self.joined = Joined()
         self.network = functools.lru_cache(KNOWN_ADDRESSES)(lambda address: self.identity.network(origin.prefix(address)))
         """What `hello` calls the network that an address is of."""
 

@@ -96,8 +96,9 @@ class PollWire:
                 return taken or pulled
             if not pulled:
                 break
-            taken.extend(item.message.payload for item in pulled)
-            size += sum(len(item.message.payload) for item in pulled)
+            for batch in pulled:
+                taken += [message.payload for message in batch.messages]
+                size += batch.size_bytes
         return taken
 
     def body(self, first: list[bytes], messages: list[bytes]) -> bytes:

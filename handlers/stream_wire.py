@@ -19,7 +19,7 @@ from protocol.codes import Refusal, Unavailable
 from protocol.fanout import Form
 from protocol.frames import Ref
 from protocol.message import Message
-from protocol.session import Attachment, Item, Read
+from protocol.session import Attachment, Read
 from protocol.subscription import Subscription
 
 PAGE_BYTES = 64 * 1024
@@ -77,7 +77,7 @@ class StreamWire:
     def push(self, subscription: Subscription, messages: list[Message]) -> bool:
         if self.link.is_writing or self.link.is_closed:
             return False
-        self._send(b"".join([self.writer.item(Item(subscription, message)) for message in messages]))
+        self._send(self.writer.join(subscription.log, messages))
         return True
 
     def wake(self) -> None:
@@ -111,8 +111,8 @@ class StreamWire:
         self._is_pumping = True
         self.attach(located)
         pulled = self.attachment.pull(PAGE_BYTES)
-        items = [] if isinstance(pulled, Read) else [self.writer.item(item) for item in pulled]
-        self._send(b"".join([head, self.first(), *items]))
+        joined = [] if isinstance(pulled, Read) else self._node.joined.of(self.writer, self.form, pulled)
+        self._send(b"".join([head, self.first(), *joined]))
         self._is_pumping = self.attachment.wants_wire
         if self._is_pumping and not self.link.is_writing:
             asyncio.get_running_loop().call_soon(self._pump)
@@ -195,7 +195,7 @@ class StreamWire:
             if isinstance(pulled, Read):
                 self._reading = asyncio.get_running_loop().create_task(self._read(pulled))
             elif pulled:
-                self._send(b"".join([self.writer.item(item) for item in pulled]))
+                self._send(b"".join(self._node.joined.of(self.writer, self.form, pulled)))
                 if not self.link.is_writing:
                     asyncio.get_running_loop().call_soon(self._pump)
             else:
