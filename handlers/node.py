@@ -12,6 +12,7 @@ from typing import Protocol
 
 from tornado.iostream import IOStream
 
+from handlers.admission import Admission
 from handlers.joined import Joined
 from handlers.limits import Buckets, CatchUp, Reports
 from handlers.link import Poller
@@ -90,6 +91,7 @@ class Node:
         self.catch_up = CatchUp(self.settings.catch_up_bytes_per_s)
         self.reports = Reports()
         self.load = Load()
+        self.admission = Admission(lambda: self.load.late_s, lambda: self.feed.wait_s)
         self.wheel = Wheel()
         self.joined = Joined()
         self.network = functools.lru_cache(KNOWN_ADDRESSES)(lambda address: self.identity.network(origin.prefix(address)))
