@@ -36,6 +36,7 @@ logger = logging.getLogger("anywire.http")
 IDLE_S = 120.0
 """How long a connection may send no request, or a request no head."""
 _SSE_LINES = "".join(f"{name}: {value}\r\n" for name, value in {**HEADERS, "X-Content-Type-Options": "nosniff"}.items()).encode()
+_WIRE = re.compile(rb"GET /v1/(?:websocket|sse|long-poll|short-poll)[? ]")
 _AGAIN = re.compile(rb"GET (/v1/long-poll|/v1/short-poll)\?([!-~]*) HTTP/1\.1\r\n")
 
 
@@ -75,8 +76,10 @@ class Caller:
         elif b"\r\n\r\n" in data:
             if self._visit is not None and data.endswith(self._known):  # it was let in before
                 self._serve_or_pass_on(data)
-            else:
+            elif _WIRE.match(data):
                 self._queue(data)
+            else:
+                self._pass_on()
         elif len(data) > MAX_HEAD_BYTES:
             self._pass_on()
 

@@ -25,7 +25,7 @@ def refused(error: Unavailable, data: bytes, remote_ip: str, node: Node) -> byte
 
 def _cors(data: bytes, remote_ip: str, node: Node) -> bytes:
     fields = vary(node)
-    found = parse_head(data, remote_ip) if node.settings.origins else None
+    found = parse_head(data, remote_ip) if fields and b"\norigin:" in data.lower() else None
     if found is not None:
         with contextlib.suppress(ProtocolError):  # who would be refused in any case
             fields = cors(found.headers, outside(found, node), node)
