@@ -38,7 +38,7 @@ class AwaitedPoll(PollWire):
         taken: list[bytes] = []
         size = 0
         while size < MESSAGES_BYTES:
-            collected = self.collect_now()
+            collected = self.collect_now(size)
             if isinstance(collected, Read):
                 if self._node.feed.costs(collected, MESSAGES_BYTES):
                     if taken and self._node.catch_up.wait_s(self.user.id, self.address) > 0:

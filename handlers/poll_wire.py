@@ -87,11 +87,10 @@ class PollWire:
         for one in located:
             self.attachment.attach(one.log, one.resolution, announce=not resumed(one))
 
-    def collect_now(self) -> list[bytes] | Read:
+    def collect_now(self, size: int = 0) -> list[bytes] | Read:
         """Messages and states that are in memory, or were read for another one a moment ago, bounded so that the answer is too; or
-        what has to be read first."""
+        what has to be read first. *size* bytes are in it already."""
         taken: list[bytes] = []
-        size = 0
         while size < MESSAGES_BYTES:
             pulled = self.attachment.pull(MESSAGES_BYTES - size)
             if isinstance(pulled, Read):
