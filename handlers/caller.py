@@ -12,6 +12,7 @@ from handlers.asked import Asked, ask, heartbeat_s, shows_presence
 from handlers.held_poll import HeldPoll
 from handlers.http1 import MAX_HEAD_BYTES, Head, head, may_be_head, parse_head
 from handlers.link import SocketLink
+from handlers.overload import refused
 from handlers.poll_wire import asks_for_hello, check, hold_s, resumed
 from handlers.sse import HEADERS, SseWire
 from handlers.sse import check as check_sse
@@ -21,7 +22,7 @@ from handlers.websocket import agreed_extension, check_handshake, handshake
 from handlers.websocket_wire import WebSocketWire
 from handlers.wire import is_current, locate_now
 from negotiation.identity import User
-from protocol.codes import Refusal
+from protocol.codes import Refusal, Unavailable
 from protocol.session import Read
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ logger = logging.getLogger("anywire.http")
 IDLE_S = 120.0
 """How long a connection may send no request, or a request no head."""
 _SSE_LINES = "".join(f"{name}: {value}\r\n" for name, value in {**HEADERS, "X-Content-Type-Options": "nosniff"}.items()).encode()
+_WIRE = re.compile(rb"GET /v1/(?:websocket|sse|long-poll|short-poll)[? ]")
 _AGAIN = re.compile(rb"GET (/v1/long-poll|/v1/short-poll)\?([!-~]*) HTTP/1\.1\r\n")
 
 
@@ -45,7 +47,7 @@ class Unusual(Exception):
 class Caller:
     """One connection, from one request to the next."""
 
-    __slots__ = ("_address", "_buffered", "_front", "_heard_s", "_known", "_lines", "_poll", "_visit", "link", "tick")
+    __slots__ = ("_address", "_buffered", "_front", "_heard_s", "_is_waiting", "_known", "_lines", "_poll", "_visit", "link", "tick")
 
     def __init__(self, front: Front, link: SocketLink, address: tuple[str, int]):
         self.tick = 0
@@ -57,6 +59,8 @@ class Caller:
         self._visit: Visit | None = None
         self._lines = b""
         self._poll: HeldPoll | None = None
+        self._is_waiting = False
+        """For its turn to be served."""
         self._heard_s = time.monotonic()
         self.link = link
         link.owner = self
@@ -64,23 +68,32 @@ class Caller:
 
     def received(self, data: bytes) -> None:
         self._buffered = data = self._buffered + data if self._buffered else data
-        if self._poll is not None or self.link.is_writing:  # one request at a time
+        if self._poll is not None or self._is_waiting or self.link.is_writing:  # one request at a time
             if len(data) > MAX_HEAD_BYTES:
                 self.link.pause()
         elif not may_be_head(data):
             self._pass_on()
         elif b"\r\n\r\n" in data:
-            try:
-                self._serve(data)
-            except (Unusual, Refusal):
-                self._pass_on()
-            except Exception:
-                if self.link.owner is not self:
-                    raise
-                logger.exception("a request is left to Tornado")
+            if self._visit is not None and data.endswith(self._known):  # it was let in before
+                self._serve_or_pass_on(data)
+            elif _WIRE.match(data):
+                self._queue(data)
+            else:
                 self._pass_on()
         elif len(data) > MAX_HEAD_BYTES:
             self._pass_on()
+
+    def serve(self) -> None:
+        """It is its turn."""
+        self._is_waiting = False
+        if self.link.is_closed:
+            return
+        try:
+            self.link.resume()
+            self._serve_or_pass_on(self._buffered)
+        except Exception:  # noqa: BLE001 - as the poller does
+            logger.exception("a connection is given up")
+            self.link.close()
 
     def drained(self) -> None:
         self._next()
@@ -125,7 +138,7 @@ class Caller:
 
     def _next(self) -> None:
         """What came behind the last request is the next one, or its beginning."""
-        if self._buffered and self._poll is None and not self.link.is_closed:
+        if self._buffered and self._poll is None and not self._is_waiting and not self.link.is_closed:
             self.link.resume()
             self.received(b"")
 
@@ -137,6 +150,28 @@ class Caller:
         if connection is not None:
             stream = Resumed(connection, self._buffered, max_buffer_size=http.max_buffer_size, read_chunk_size=http.read_chunk_size)
             http.handle_stream(stream, self._address)
+
+    def _queue(self, data: bytes) -> None:
+        """Takes its place among those who came, or refuses what would wait for too long there: at once, and with next to no work."""
+        try:
+            self._front.node.admission.take(self)
+        except Unavailable as error:
+            self.link.write(refused(error, data, self._address[0], self._front.node))
+            if not self.link.is_writing:
+                self.link.close()
+        else:
+            self._is_waiting = True
+
+    def _serve_or_pass_on(self, data: bytes) -> None:
+        try:
+            self._serve(data)
+        except (Unusual, Refusal):
+            self._pass_on()
+        except Exception:
+            if self.link.owner is not self:
+                raise
+            logger.exception("a request is left to Tornado")
+            self._pass_on()
 
     def _serve(self, data: bytes) -> None:
         if self._visit is not None and self._serve_again(data, self._visit):

@@ -188,5 +188,5 @@ async def _newest(node: Node, bell: Bell) -> bytes | None:
         if isinstance(pulled, Read):
             bell.attachment.give(pulled, await node.feed.page(pulled, PAGE_BYTES))
         else:
-            state = pulled[-1].message.payload
+            state = pulled[-1].messages[-1].payload
     return state

@@ -8,16 +8,15 @@ from handlers.http1 import answer
 from protocol.channel import ChannelLog
 from protocol.message import Message, sse_block
 from protocol.positions import Position
-from protocol.session import Item
 from protocol.websocket_frames import text_frame
 
 MAX_CURSOR_BYTES = 2048
 
 
 class Writer(Protocol):
-    """Of a stream: *item* moves a position, *control* doesn't."""
+    """Of a stream: what *join* writes moves a position, *control* doesn't."""
 
-    def item(self, item: Item) -> bytes: ...
+    def join(self, log: ChannelLog, messages: list[Message]) -> bytes: ...
     def control(self, payload: bytes) -> bytes: ...
 
 
@@ -29,9 +28,6 @@ class WebSocketForm(NamedTuple):
 
     def join(self, log: ChannelLog, messages: list[Message]) -> bytes:
         return b"".join([self._frame(message) for message in messages])
-
-    def item(self, item: Item) -> bytes:
-        return self._frame(item.message)
 
     def signal(self, payload: bytes) -> bytes:
         return text_frame(payload)
@@ -51,9 +47,6 @@ class SseForm(NamedTuple):
 
     def join(self, log: ChannelLog, messages: list[Message]) -> bytes:
         return self.framed(b"".join([self._block(log.name, log.epoch, message) for message in messages]))
-
-    def item(self, item: Item) -> bytes:
-        return self.framed(self._block(item.subscription.channel, item.subscription.attachment.epoch, item.message))
 
     def signal(self, payload: bytes) -> bytes:
         return self.framed(sse_block(payload))
@@ -79,10 +72,14 @@ class SseCursor:
     def begin(self, cursor: dict[str, Position]) -> None:
         self._cursor = cursor
 
-    def item(self, item: Item) -> bytes:
-        self._cursor[item.subscription.channel] = Position(item.subscription.attachment.epoch, item.message.offset)
+    def join(self, log: ChannelLog, messages: list[Message]) -> bytes:
+        return self.framed(b"".join([self._block(log, message) for message in messages]))
+
+    def _block(self, log: ChannelLog, message: Message) -> bytes:
+        assert log.epoch is not None, "who follows a channel that is let go of is sent away"
+        self._cursor[log.name] = Position(log.epoch, message.offset)
         cursor = ",".join(f"{channel}@{position}" for channel, position in self._cursor.items())
-        return self.framed(sse_block(item.message.payload, cursor if len(cursor) <= MAX_CURSOR_BYTES else ""))
+        return sse_block(message.payload, cursor if len(cursor) <= MAX_CURSOR_BYTES else "")
 
     def control(self, payload: bytes) -> bytes:
         return self._form.control(payload)

@@ -13,6 +13,7 @@ class Load:
     def __init__(self) -> None:
         self.lag_s = 0.0
         """By how much a timer comes too late, smoothed."""
+        self._last_s = self._before_s = 0.0
 
     def start(self) -> asyncio.TimerHandle:
         """Begins to measure, on the running loop."""
@@ -24,6 +25,12 @@ class Load:
         """1 at rest, up to 5: what polling clients are asked to multiply their interval by."""
         return min(MAX_FACTOR, max(1.0, self.lag_s / LATE_S))
 
+    @property
+    def late_s(self) -> float:
+        """By how much the loop is late again and again: one stall alone, of the machine or at the start, is over when it is seen."""
+        return min(self._last_s, self._before_s)
+
     def _tick(self, loop: asyncio.AbstractEventLoop, due_s: float) -> None:
-        self.lag_s += SMOOTHING * (max(0.0, loop.time() - due_s) - self.lag_s)
+        self._last_s, self._before_s = max(0.0, loop.time() - due_s), self._last_s
+        self.lag_s += SMOOTHING * (self._last_s - self.lag_s)
         loop.call_later(EVERY_S, self._tick, loop, loop.time() + EVERY_S)

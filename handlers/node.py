@@ -15,6 +15,8 @@ from tornado.iostream import IOStream
 
 from cluster.notices import Notices
 from cluster.presence import Presence
+from handlers.admission import Admission
+from handlers.joined import Joined
 from handlers.limits import Buckets, CatchUp, Reports
 from handlers.link import Poller
 from handlers.load import Load
@@ -111,7 +113,9 @@ class Node:
         self.load = Load()
         self.dismissed: dict[str, float] = {}
         """Users and channels whose connections were closed, and until when one who polls is told so, who may not have been here."""
+        self.admission = Admission(lambda: self.load.late_s, lambda: self.feed.wait_s)
         self.wheel = Wheel()
+        self.joined = Joined()
         self.network = functools.lru_cache(KNOWN_ADDRESSES)(lambda address: self.identity.network(origin.prefix(address)))
         """What `hello` calls the network that an address is of."""
 

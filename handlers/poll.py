@@ -1,6 +1,7 @@
 """GET and POST /v1/long-poll and /v1/short-poll, by Tornado."""
 
 import asyncio
+import functools
 
 from handlers.http1 import answer
 from handlers.node import Node
@@ -37,14 +38,14 @@ class AwaitedPoll(PollWire):
         taken: list[bytes] = []
         size = 0
         while size < MESSAGES_BYTES:
-            collected = self.collect_now()
+            collected = self.collect_now(size)
             if isinstance(collected, Read):
-                if taken and self._node.catch_up.wait_s(self.user.id, self.address) > 0:
-                    break
-                self._node.catch_up.check(self.user.id, self.address)
-                page = await self._node.feed.page(collected, MESSAGES_BYTES - size)
-                self._node.catch_up.spend(self.user.id, self.address, sum(len(message.payload) for message in page.messages))
-                self.attachment.give(collected, page)
+                if self._node.feed.costs(collected, MESSAGES_BYTES):
+                    if taken and self._node.catch_up.wait_s(self.user.id, self.address) > 0:
+                        break
+                    self._node.catch_up.check(self.user.id, self.address)
+                charge = functools.partial(self._node.catch_up.spend, self.user.id, self.address)
+                self.attachment.give(collected, await self._node.feed.page(collected, MESSAGES_BYTES, charge))
             elif collected:
                 taken += collected
                 size += sum(map(len, collected))

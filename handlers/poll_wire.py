@@ -19,7 +19,8 @@ from protocol.session import Attachment, Read
 from protocol.subscription import Link, Subscription
 
 MESSAGES_BYTES = 768 * 1024
-"""An answer holds 1 MiB at most: this leaves room for the message that goes over it, the signals, and what is around them."""
+"""An answer holds 1 MiB at most: this leaves room for the message that goes over it, the signals, and what is around them. Each read of
+the log is of so much, too, however little room is left, so that it can be shared."""
 SIGNALS_EVERY_S = 1.0
 """Signals answer a held poll at most so often."""
 SIGNALS_BYTES = 128 * 1024
@@ -108,18 +109,23 @@ class PollWire:
             else:
                 presence.watch(self, self.watched, presence.digest(self.watched) if known == "1" else int(known[:10]))
 
-    def collect_now(self) -> list[bytes] | Read:
-        """Messages and states that are in memory, bounded so that the answer is too; or what has to be read first."""
+    def collect_now(self, size: int = 0) -> list[bytes] | Read:
+        """Messages and states that are in memory, or were read for another one a moment ago, bounded so that the answer is too; or
+        what has to be read first. *size* bytes are in it already."""
         taken: list[bytes] = []
-        size = 0
         while size < MESSAGES_BYTES:
             pulled = self.attachment.pull(MESSAGES_BYTES - size)
             if isinstance(pulled, Read):
-                return taken or pulled
+                page = self._node.feed.page_now(pulled, MESSAGES_BYTES)
+                if page is None:
+                    return taken or pulled
+                self.attachment.give(pulled, page)
+                continue
             if not pulled:
                 break
-            taken.extend(item.message.payload for item in pulled)
-            size += sum(len(item.message.payload) for item in pulled)
+            for batch in pulled:
+                taken += [message.payload for message in batch.messages]
+                size += batch.size_bytes
         return taken
 
     def body(self, first: list[bytes], messages: list[bytes]) -> bytes:

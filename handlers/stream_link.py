@@ -28,7 +28,7 @@ def taken_over(stream: IOStream, poller: Poller) -> SocketLink:
         stream.io_loop.remove_handler(stream.socket)
     stream._closed = True
     link = SocketLink(stream.socket, poller)
-    ahead = bytes(stream._read_buffer)
+    ahead = bytes(stream._read_buffer) + (stream.first if isinstance(stream, Resumed) else b"")
     if ahead:
         asyncio.get_running_loop().call_soon(lambda: link.is_closed or link.owner.received(ahead))
     return link
@@ -39,14 +39,15 @@ class Resumed(IOStream):
 
     def __init__(self, connection: socket.socket, first: bytes, **options: Any):
         super().__init__(connection, **options)
-        self._first = first
+        self.first = first
+        """What Tornado hasn't asked for yet."""
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
-        if not self._first:
+        if not self.first:
             return super().read_from_fd(buf)
-        size = min(len(buf), len(self._first))
-        buf[:size] = self._first[:size]
-        self._first = self._first[size:]
+        size = min(len(buf), len(self.first))
+        buf[:size] = self.first[:size]
+        self.first = self.first[size:]
         return size
 
 

@@ -5,6 +5,7 @@ has left; a socket that is full makes its client fall behind, and so back to the
 """
 
 import asyncio
+import functools
 import logging
 import random
 import time
@@ -19,7 +20,7 @@ from protocol.codes import Refusal, Unavailable
 from protocol.fanout import Form
 from protocol.frames import Ref
 from protocol.message import Message
-from protocol.session import Attachment, Item, Read
+from protocol.session import Attachment, Batch, Read
 from protocol.subscription import Subscription
 
 PAGE_BYTES = 64 * 1024
@@ -79,7 +80,7 @@ class StreamWire:
     def push(self, subscription: Subscription, messages: list[Message]) -> bool:
         if self.link.is_writing or self.link.is_closed:
             return False
-        self._send(b"".join([self.writer.item(Item(subscription, message)) for message in messages]))
+        self._send(self.writer.join(subscription.log, messages))
         return True
 
     def wake(self) -> None:
@@ -122,9 +123,9 @@ class StreamWire:
         """What comes first, in one piece: *head*, `hello`, and what is there of channels that could be located at once."""
         self._is_pumping = True
         self._attach(located)
-        pulled = self.attachment.pull(PAGE_BYTES)
-        items = [] if isinstance(pulled, Read) else [self.writer.item(item) for item in pulled]
-        self._send(b"".join([head, self.first(), *items]))
+        pulled = self._pull()
+        joined = [] if isinstance(pulled, Read) else self._node.joined.of(self.writer, self.form, pulled)
+        self._send(b"".join([head, self.first(), *joined]))
         self._is_pumping = self.attachment.wants_wire
         if self._is_pumping and not self.link.is_writing:
             asyncio.get_running_loop().call_soon(self._pump)
@@ -218,11 +219,11 @@ class StreamWire:
         if self.is_closed or self.link.is_writing or self._reading is not None:
             return  # drained() goes on, or what is read does
         try:
-            pulled = self.attachment.pull(PAGE_BYTES)
+            pulled = self._pull()
             if isinstance(pulled, Read):
                 self._reading = asyncio.get_running_loop().create_task(self._read(pulled))
             elif pulled:
-                self._send(b"".join([self.writer.item(item) for item in pulled]))
+                self._send(b"".join(self._node.joined.of(self.writer, self.form, pulled)))
                 if not self.link.is_writing:
                     asyncio.get_running_loop().call_soon(self._pump)
             else:
@@ -230,12 +231,20 @@ class StreamWire:
         except Exception:  # noqa: BLE001 - a wire that is live but never moves would be the worst
             self._give_up()
 
+    def _pull(self) -> list[Batch] | Read:
+        """What is next, also of what was read for another one a moment ago."""
+        pulled = self.attachment.pull(PAGE_BYTES)
+        while isinstance(pulled, Read) and (page := self._node.feed.page_now(pulled, PAGE_BYTES)) is not None:
+            self.attachment.give(pulled, page)
+            pulled = self.attachment.pull(PAGE_BYTES)
+        return pulled
+
     async def _read(self, read: Read) -> None:
         try:
-            while (wait_s := self._node.catch_up.wait_s(self.user.id, self.address)) > 0:
+            feed, budget = self._node.feed, self._node.catch_up
+            while feed.costs(read, PAGE_BYTES) and (wait_s := budget.wait_s(self.user.id, self.address)) > 0:
                 await asyncio.sleep(wait_s)  # until this user's budget for reading the log allows another page
-            page = await self._node.feed.page(read, PAGE_BYTES)
-            self._node.catch_up.spend(self.user.id, self.address, sum(len(message.payload) for message in page.messages))
+            page = await feed.page(read, PAGE_BYTES, functools.partial(budget.spend, self.user.id, self.address))
             self.attachment.give(read, page)
             self._reading = None
             self._pump()

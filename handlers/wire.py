@@ -33,6 +33,10 @@ class Wire(Base):
             raise ProtocolError("transport-disabled")
         self.node.admit(self.outside.address)
 
+    def _who(self) -> User:
+        self.node.admission.check()  # before anybody is given an identity
+        return super()._who()
+
     def asked(self) -> Asked:
         """Raises ProtocolError."""
         parameters = self.parameters()

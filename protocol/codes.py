@@ -42,6 +42,7 @@ CODES: dict[str, Code] = {
     "after-refused": Code(429, True, "An earlier message to this channel was refused; send that one again first."),
     "internal": Code(500, True, "A fault of ours; it was logged."),
     "unavailable": Code(503, True, "The log can't be reached right now."),
+    "overloaded": Code(503, True, "More come than can be served at once; come back a little later."),
     "draining": Code(503, True, "This server is about to stop; another one, or its successor, will answer."),
 }
 

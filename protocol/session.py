@@ -43,9 +43,17 @@ class Wire(Protocol):
         """Sends an event that isn't kept; it may be dropped."""
 
 
-class Item(NamedTuple):
+class Batch(NamedTuple):
+    """What goes to a wire in one piece: contiguous messages of one channel, or one `subscribed`."""
+
     subscription: Subscription
-    message: Message
+    messages: list[Message]
+    is_of_log: bool = True
+    """False for `subscribed`, which is told to this attachment alone."""
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(len(message.payload) for message in self.messages)
 
 
 class Read(NamedTuple):
@@ -88,7 +96,7 @@ class Attachment:
         """Of all the positions that its client is told."""
         self.subscriptions: dict[str, Subscription] = {}
         self._behind: dict[Subscription, None] = {}
-        self._announcements: list[Item] = []
+        self._announcements: list[Batch] = []
 
     def attach(self, log: ChannelLog, resolution: Resolution, *, announce: bool = True) -> Subscription:
         """Subscribes to *log* from there, in place of an earlier subscription to it; the wire is woken.
@@ -121,7 +129,7 @@ class Attachment:
             subscription.log.subscriptions.discard(subscription)
             subscription.leave_group()
             self._behind.pop(subscription, None)
-            self._announcements = [item for item in self._announcements if item.subscription is not subscription]
+            self._announcements = [one for one in self._announcements if one.subscription is not subscription]
 
     def close(self) -> None:
         for channel in list(self.subscriptions):
@@ -138,28 +146,28 @@ class Attachment:
         self._announcements.clear()
         self.wire.leave()
 
-    def pull(self, max_bytes: int) -> list[Item] | Read:
-        """The next items for the wire, about *max_bytes* of them, in order; [] when all is live; or a Read to be done first."""
-        items, self._announcements = self._announcements, []
-        budget = max_bytes - sum(len(item.message.payload) for item in items)
+    def pull(self, max_bytes: int) -> list[Batch] | Read:
+        """What is next for the wire, about *max_bytes* of it, in order; [] when all is live; or a Read to be done first."""
+        batches, self._announcements = self._announcements, []
+        budget = max_bytes - sum(batch.size_bytes for batch in batches)
         for subscription in list(self._behind):
-            while budget > 0 or not items:
+            while budget > 0 or not batches:
                 messages = self._next(subscription, budget)
                 if messages is None:
-                    if items:
+                    if batches:
                         break
                     return Read(subscription.channel, subscription.newest - 1 if subscription.log.is_state else subscription.offset)
                 if not messages:
                     del self._behind[subscription]
                     subscription.go_live()
                     break
-                items.extend(Item(subscription, message) for message in messages)
-                budget -= sum(len(message.payload) for message in messages)
+                batches.append(Batch(subscription, messages))
+                budget -= batches[-1].size_bytes
                 subscription.advance(messages[-1].offset)
             else:  # out of budget: the others come first next time
                 self._behind[subscription] = self._behind.pop(subscription)
                 break
-        return items
+        return batches
 
     def give(self, read: Read, page: Page) -> None:
         """The answer to a Read. Where it begins later than asked for, the client is told, and goes on with the newest still kept."""
@@ -204,7 +212,7 @@ class Attachment:
         return subscription.log.since(subscription.offset, budget)
 
     def _announce(self, subscription: Subscription, resolution: Resolution) -> None:
-        self._announcements.append(Item(subscription, subscribed(subscription.channel, self.epoch, resolution)))
+        self._announcements.append(Batch(subscription, [subscribed(subscription.channel, self.epoch, resolution)], False))
 
 
 def subscribed(channel: str, epoch: str, resolution: Resolution) -> Message:

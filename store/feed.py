@@ -1,14 +1,16 @@
 """Between the log and the hub: fills holes, and finds where subscriptions begin.
 
-Reads of one channel's newest part are shared by everybody who needs it at the moment.
+After a restart everybody comes at once: who needs the same of the log shares one read of it (store/shared.py), and different
+reads take turns (store/turns.py).
 """
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from pymongo.errors import PyMongoError
 
-from protocol.channel import ChannelLog
+from protocol.channel import MESSAGE_OVERHEAD_BYTES, ChannelLog
 from protocol.codes import Unavailable
 from protocol.hub import Hub
 from protocol.message import Message
@@ -16,7 +18,9 @@ from protocol.positions import Next, Position, Start
 from protocol.resume import Bounds, Resolution, resolve
 from protocol.session import Page, Read
 from store.reader import Reader
+from store.shared import Shared
 from store.tasks import end
+from store.turns import Turns
 
 HOLE_MESSAGES = 2000
 """A larger hole isn't filled in memory: whoever follows reads the log at his own pace."""
@@ -25,6 +29,12 @@ FIRST_BYTES = 32 * 1024
 CONFIRM_S = 2.0
 """PROTOCOL section 3: what can't be confirmed within 2 s is answered by 503."""
 RETRY_S = 0.2
+KEEP_S = 1.0
+"""What was read for one stays so long for the next: clients notice a restart within some hundred ms of each other. Of what is kept
+nothing becomes wrong: a page stays what it was, and a floor that has risen meanwhile shows as a gap in the page that is read then."""
+PAGES_BYTES = 16 * 1024 * 1024
+BOUNDS_BYTES = 1024
+"""What an entry takes."""
 
 logger = logging.getLogger("anywire.feed")
 
@@ -35,6 +45,14 @@ class Feed:
         self._hub = hub
         self._fills: dict[str, asyncio.Task[None]] = {}
         self._heads: dict[str, asyncio.Task[None]] = {}
+        self._turns = Turns()
+        self._pages: Shared[Page] = Shared(KEEP_S, PAGES_BYTES, _size)
+        self._bounds: Shared[Bounds] = Shared(KEEP_S, PAGES_BYTES, lambda _: BOUNDS_BYTES)
+
+    @property
+    def wait_s(self) -> float:
+        """How long a read will have to wait for its turn."""
+        return self._turns.wait_s
 
     async def locate(self, channel: str, start: Start) -> tuple[ChannelLog, Resolution]:
         """The channel's log, with its head known, and where a subscription from *start* begins.
@@ -42,19 +60,18 @@ class Feed:
         There is no await between the resolution and the return: attach before the next one. Raises Unavailable.
         """
         try:
-            async with asyncio.timeout(CONFIRM_S):
-                log = await self._known(channel)
+            log = await self._known(channel)
+            resolution = resolve(start, self._hub.epoch, log)
+            if log.held is not None and not (isinstance(start, Position) and resolution):  # who comes anew gets the newest
+                self._hub.release(channel)
                 resolution = resolve(start, self._hub.epoch, log)
-                if log.held is not None and not (isinstance(start, Position) and resolution):  # who comes anew gets the newest
-                    self._hub.release(channel)
-                    resolution = resolve(start, self._hub.epoch, log)
-                if resolution is None:
-                    ahead = isinstance(start, Position) and start.epoch == self._hub.epoch and start.offset > (log.head or 0)
-                    bounds = await self._reader.bounds(channel, confirmed=ahead)
+            if resolution is None:
+                bounds = await self._bounds_for(channel, start, log)
+                async with asyncio.timeout(CONFIRM_S):
                     log = await self._catch_up(channel, bounds)
-                    resolution = resolve(start, self._hub.epoch, log, bounds)
-                    assert resolution is not None
-                return log, resolution
+                resolution = resolve(start, self._hub.epoch, log, bounds)
+                assert resolution is not None
+            return log, resolution
         except (PyMongoError, TimeoutError) as error:
             logger.warning("can't tell where %s stands: %s", channel, type(error).__name__)
             raise Unavailable() from error
@@ -78,9 +95,27 @@ class Feed:
                 raise Unavailable() from error
         return newest
 
-    async def page(self, read: Read, max_bytes: int) -> Page:
-        """Raises Unavailable."""
-        return await self._reader.page(read.channel, read.after, max_bytes)
+    def page_now(self, read: Read, max_bytes: int) -> Page | None:
+        """As `page`, where it was read a moment ago; else None."""
+        return self._pages.now((self._reader.epoch, read, max_bytes))
+
+    def costs(self, read: Read, max_bytes: int) -> bool:
+        """False where `page` needs no further read of the log."""
+        return not self._pages.is_shared((self._reader.epoch, read, max_bytes))
+
+    async def page(self, read: Read, max_bytes: int, charge: Callable[[int], None] = lambda size: None) -> Page:
+        """*charge* is called with the bytes, where they were read for this caller. Raises Unavailable."""
+
+        async def ask() -> Page:
+            try:
+                async with self._turns.turn():
+                    page = await self._reader.page(read.channel, read.after, max_bytes)
+            except TimeoutError as error:
+                raise Unavailable() from error
+            charge(sum(len(message.payload) for message in page.messages))
+            return page
+
+        return await self._pages.get((self._reader.epoch, read, max_bytes), ask)
 
     def fill(self, channel: str) -> None:
         """Begins to read what is missing between the head in memory and what was heard of, unless that is under way."""
@@ -90,15 +125,29 @@ class Feed:
             task.add_done_callback(lambda _: self._fills.pop(channel, None))
 
     async def close(self) -> None:
-        """Gives up what is being filled."""
+        """Gives up what is being read."""
         for task in [*self._fills.values(), *self._heads.values()]:
             await end(task)
+        await self._pages.close()
+        await self._bounds.close()
 
     async def refresh(self, channel: str) -> None:
         """Asks the log for the channel's head, since the bus may have missed something. Raises PyMongoError."""
         head = await self._reader.head(channel)
         if self._hub.head(channel) is not None:
             self._hub.learn(channel, head)
+
+    async def _bounds_for(self, channel: str, start: Start, log: ChannelLog) -> Bounds:
+        """What is needed to resolve *start*. Raises PyMongoError, TimeoutError."""
+        if not isinstance(start, Position):
+            return await self._read_bounds(channel)
+        if start.epoch == self._hub.epoch and start.offset > (log.head or 0):  # only a read that begins now can tell
+            return await self._read_bounds(channel, confirmed=True)
+        return await self._bounds.get((self._reader.epoch, channel), lambda: self._read_bounds(channel))
+
+    async def _read_bounds(self, channel: str, *, confirmed: bool = False) -> Bounds:
+        async with self._turns.turn(), asyncio.timeout(CONFIRM_S):
+            return await self._reader.bounds(channel, confirmed=confirmed)
 
     async def _catch_up(self, channel: str, bounds: Bounds) -> ChannelLog:
         while True:
@@ -121,7 +170,9 @@ class Feed:
         return log
 
     async def _learn(self, channel: str) -> None:
-        self._hub.learn(channel, *await self._reader.newest(channel, FIRST_BYTES))
+        async with self._turns.turn(), asyncio.timeout(CONFIRM_S):
+            found = await self._reader.newest(channel, FIRST_BYTES)
+        self._hub.learn(channel, *found)
 
     async def _fill(self, channel: str) -> None:
         # asked for anew each time: the hub may let go of a log, and the log may begin another life
@@ -147,3 +198,8 @@ class Feed:
             except Exception:  # noqa: BLE001 - who follows would wait for ever
                 logger.exception("can't fill a hole in %s", channel)
                 await asyncio.sleep(RETRY_S)
+
+
+def _size(page: Page) -> int | None:
+    """Bytes; an empty page is of a reader that lagged, and isn't kept."""
+    return sum(len(message.payload) + MESSAGE_OVERHEAD_BYTES for message in page.messages) or None

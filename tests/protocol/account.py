@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from protocol.message import Message
 from protocol.positions import Last, Next, Oldest, Position, Start, parse_position
 from protocol.resume import Resolution
-from protocol.session import Item
 from tests.protocol.process import Process
 from tests.protocol.true_log import Channel
 
@@ -84,9 +84,9 @@ class Account:
         self.positions.pop(name, None)
         self._begun.pop(name, None)
 
-    def say(self, item: Item) -> dict[str, Any]:
+    def say(self, message: Message) -> dict[str, Any]:
         """The event, if it may be said now."""
-        event: dict[str, Any] = msgspec.json.decode(item.message.payload)
+        event: dict[str, Any] = msgspec.json.decode(message.payload)
         name = event["channel"]
         channel = self.channel(name)
         position = parse_position(event["position"])
@@ -99,10 +99,10 @@ class Account:
                 assert not channel.is_state, "of states none is missed"
                 assert self._is_gap(channel, self.positions[name], resolution), "began again for no reason"
         else:
-            assert position.offset == event["offset"] == item.message.offset
+            assert position.offset == event["offset"] == message.offset
             skipped = position.offset - self.positions[name] - 1
             assert skipped == 0 or skipped > 0 and channel.is_state, "skipped or repeated"
-            assert item.message.payload == channel.all[position.offset - 1].payload
+            assert message.payload == channel.all[position.offset - 1].payload
         self.positions[name] = position.offset
         return {**event, "position": position}
 

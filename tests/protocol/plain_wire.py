@@ -8,7 +8,7 @@ from protocol.channel import ChannelLog
 from protocol.hub import Hub
 from protocol.message import Message
 from protocol.resume import Resolution
-from protocol.session import Attachment, Item, Read
+from protocol.session import Attachment, Read
 from protocol.subscription import Subscription
 
 EPOCH = "life0"
@@ -55,12 +55,12 @@ class PlainWire:
     def read(self, max_bytes: int = 10**6) -> list[int | tuple[int, bool]] | Read:
         """What a pull brings: offsets, and for `subscribed` where it goes on and whether all was recovered."""
         pulled = self.attachment.pull(max_bytes)
-        return pulled if isinstance(pulled, Read) else [shown(item) for item in pulled]
+        return pulled if isinstance(pulled, Read) else [shown(message) for batch in pulled for message in batch.messages]
 
 
-def shown(item: Item) -> int | tuple[int, bool]:
-    event = msgspec.json.decode(item.message.payload)
-    return item.message.offset if isinstance(event, int) else (item.message.offset, event["recovered"])
+def shown(message: Message) -> int | tuple[int, bool]:
+    event = msgspec.json.decode(message.payload)
+    return message.offset if isinstance(event, int) else (message.offset, event["recovered"])
 
 
 def hub_with(fills: list[str] | None = None, **limits: int) -> Hub:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from protocol.channel import ChannelLog
 from protocol.message import Message
-from protocol.session import Item
 from tests.protocol.plain_wire import PlainWire
 
 
@@ -26,11 +25,6 @@ class LinesForm(NamedTuple):
             assert kind == self.kind, "the bytes of another form"
             assert b'"position":"%s"' % position.partition(b"@")[2] in payload, "a position of another life"
             yield Message(int(position.rpartition(b"-")[2]), payload)
-
-
-def said(message: Message) -> Item:
-    """As what a pull brings; nobody asks whose it is."""
-    return Item(None, message)  # type: ignore[arg-type]
 
 
 def _bytes(*texts: str | None) -> Iterator[bytes]:

@@ -17,14 +17,15 @@ def test_first_subscribed_then_what_follows_then_live():
     wire = PlainWire()
     subscription = wire.attachment.attach(log, Resolution(50, True))
     assert (wire.wakes, wire.attachment.wants_wire, subscription.channel, subscription.offset) == (1, True, "chat:a", 50)
-    [announcement, *items] = wire.attachment.pull(NO_LIMIT)
-    assert msgspec.json.decode(announcement.message.payload) == {
+    [announcement, batch] = wire.attachment.pull(NO_LIMIT)
+    assert (announcement.is_of_log, batch.is_of_log) == (False, True)
+    assert msgspec.json.decode(announcement.messages[0].payload) == {
         "type": "subscribed",
         "channel": "chat:a",
         "position": "life0-50",
         "recovered": True,
     }
-    assert [item.message.offset for item in items] == [51, 52]
+    assert [message.offset for message in batch.messages] == [51, 52]
     assert (subscription.offset, wire.attachment.wants_wire) == (52, False)
     hub.deliver("chat:a", messages(53, 53))
     assert (wire.pushed, subscription.offset) == ([53], 53)

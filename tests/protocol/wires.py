@@ -6,11 +6,11 @@ from typing import Any
 from protocol.message import Message
 from protocol.positions import Position, Start
 from protocol.resume import Resolution
-from protocol.session import Attachment, Item, Read
+from protocol.session import Attachment, Read
 from protocol.subscription import Subscription
 from tests.protocol.account import Account
 from tests.protocol.process import Process
-from tests.protocol.shared import LinesForm, said
+from tests.protocol.shared import LinesForm
 from tests.protocol.true_log import Away, Steps
 
 PAGE_BYTES = 600
@@ -44,7 +44,7 @@ class StreamWire:
         if self.is_full or self.is_closed or self._queue is not None:
             return False
         for message in messages:
-            self._write(self.account.say(Item(subscription, message)))
+            self._write(self.account.say(message))
         return True
 
     def send(self, data: bytes) -> int:
@@ -73,7 +73,7 @@ class StreamWire:
     def _say(self, data: bytes) -> None:
         assert self.form is not None
         for message in self.form.read(data):
-            self._write(self.account.say(said(message)))
+            self._write(self.account.say(message))
 
     def _write(self, event: dict[str, Any]) -> None:
         assert not self._part, "something else within what was only begun"
@@ -153,8 +153,8 @@ class StreamWire:
                     page = yield from self.process.reader.page(pulled.channel, pulled.after, PAGE_BYTES)
                     self.attachment.give(pulled, page)
                 elif pulled:
-                    for item in pulled:
-                        self._write(self.account.say(item))
+                    for message in (message for batch in pulled for message in batch.messages):
+                        self._write(self.account.say(message))
                     while self.is_full and not self.is_closed:
                         yield
                 else:
@@ -219,7 +219,7 @@ class PollWire:
                     hold -= 1
                     yield
                 if self.answer:
-                    events = [self.account.say(said(message)) for message in self.answer]
+                    events = [self.account.say(message) for message in self.answer]
                     return events, {events[-1]["channel"]: events[-1]["position"]}
                 events = yield from self._collect()
             subscriptions = self.attachment.subscriptions.values()
@@ -239,8 +239,8 @@ class PollWire:
                 page = yield from self.process.reader.page(pulled.channel, pulled.after, ANSWER_BYTES - size)
                 self.attachment.give(pulled, page)
             elif pulled:
-                size += sum(len(item.message.payload) for item in pulled)
-                events.extend(self.account.say(item) for item in pulled)
+                size += sum(batch.size_bytes for batch in pulled)
+                events.extend(self.account.say(message) for batch in pulled for message in batch.messages)
             else:
                 break
         return events

@@ -57,11 +57,11 @@ class Follower:
             if isinstance(pulled, Read):
                 self.attachment.give(pulled, await self.process.feed.page(pulled, 64 * 1024))
                 continue
-            for item in pulled:
-                if b'"subscribed"' in item.message.payload:
-                    self.gaps += b'"recovered":false' in item.message.payload
+            for batch in pulled:
+                if batch.is_of_log:
+                    self.offsets += [message.offset for message in batch.messages]
                 else:
-                    self.offsets.append(item.message.offset)
+                    self.gaps += b'"recovered":false' in batch.messages[0].payload
 
 
 class Process:
