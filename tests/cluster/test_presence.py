@@ -78,13 +78,15 @@ def test_a_poll_is_told_what_it_missed_between_two_requests_and_held_where_it_mi
     poll.close()
     stream = WebSocketWire(workers, channel, headers=bob.headers)
     eventually(lambda: who(workers, channel)["count"] == 2)
-    target = f"/v1/long-poll?{poll.next}&wait=10"
+    following, counts = poll.next, []
     since_s = time.monotonic()
-    answer = ann.ask("GET", target).json
-    assert [event["count"] for event in answer["events"] if event["type"] == "presence"] == [2]
-    assert time.monotonic() - since_s < 5
+    while counts[-1:] != [2]:  # each request may reach the other worker, and may be told first what that one knew
+        answer = ann.ask("GET", f"/v1/long-poll?{following}&wait=2").json
+        following, events = answer["next"], answer["events"]
+        counts += [event["count"] for event in events if event["type"] == "presence"]
+        assert time.monotonic() - since_s < 5
     since_s = time.monotonic()
-    answer = ann.ask("GET", f"/v1/long-poll?{answer['next']}&wait=1").json
+    answer = ann.ask("GET", f"/v1/long-poll?{following}&wait=1").json
     assert answer["events"] == [] and time.monotonic() - since_s > 0.9
     stream.close()
 
