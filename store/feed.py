@@ -5,6 +5,7 @@ Reads of one channel's newest part are shared by everybody who needs it at the m
 
 import asyncio
 import logging
+import time
 
 from pymongo.errors import PyMongoError
 
@@ -15,6 +16,7 @@ from protocol.message import Message
 from protocol.positions import Next, Position, Start
 from protocol.resume import Bounds, Resolution, resolve
 from protocol.session import Page, Read
+from store.outage import Outage
 from store.reader import Reader
 from store.tasks import end
 
@@ -35,12 +37,14 @@ class Feed:
         self._hub = hub
         self._fills: dict[str, asyncio.Task[None]] = {}
         self._heads: dict[str, asyncio.Task[None]] = {}
+        self._outage = Outage(logger, "the log can't be read")
 
     async def locate(self, channel: str, start: Start) -> tuple[ChannelLog, Resolution]:
         """The channel's log, with its head known, and where a subscription from *start* begins.
 
         There is no await between the resolution and the return: attach before the next one. Raises Unavailable.
         """
+        began_s = time.monotonic()
         try:
             async with asyncio.timeout(CONFIRM_S):
                 log = await self._known(channel)
@@ -51,12 +55,13 @@ class Feed:
                 if resolution is None:
                     ahead = isinstance(start, Position) and start.epoch == self._hub.epoch and start.offset > (log.head or 0)
                     bounds = await self._reader.bounds(channel, confirmed=ahead)
+                    self._outage.worked(began_s)
                     log = await self._catch_up(channel, bounds)
                     resolution = resolve(start, self._hub.epoch, log, bounds)
                     assert resolution is not None
                 return log, resolution
         except (PyMongoError, TimeoutError) as error:
-            logger.warning("can't tell where %s stands: %s", channel, type(error).__name__)
+            self._outage.failed(error, began_s)
             raise Unavailable() from error
 
     def locate_now(self, channel: str, start: Start) -> tuple[ChannelLog, Resolution] | None:
@@ -80,7 +85,10 @@ class Feed:
 
     async def page(self, read: Read, max_bytes: int) -> Page:
         """Raises Unavailable."""
-        return await self._reader.page(read.channel, read.after, max_bytes)
+        began_s = time.monotonic()
+        page = await self._reader.page(read.channel, read.after, max_bytes)
+        self._outage.worked(began_s)
+        return page
 
     def fill(self, channel: str) -> None:
         """Begins to read what is missing between the head in memory and what was heard of, unless that is under way."""
@@ -121,11 +129,15 @@ class Feed:
         return log
 
     async def _learn(self, channel: str) -> None:
-        self._hub.learn(channel, *await self._reader.newest(channel, FIRST_BYTES))
+        began_s = time.monotonic()
+        head, newest = await self._reader.newest(channel, FIRST_BYTES)
+        self._outage.worked(began_s)
+        self._hub.learn(channel, head, newest)
 
     async def _fill(self, channel: str) -> None:
         # asked for anew each time: the hub may let go of a log, and the log may begin another life
         while (log := self._hub.log(channel)).head is not None and log.has_hole:
+            began_s = time.monotonic()
             try:
                 before = log.head
                 is_large = log.heard - log.head > HOLE_MESSAGES
@@ -141,8 +153,9 @@ class Feed:
                     else:
                         self._hub.jump(channel, max(head, log.heard) if is_large else head)
                         await asyncio.sleep(0 if is_large else RETRY_S)
+                self._outage.worked(began_s)
             except PyMongoError as error:
-                logger.warning("can't fill a hole in %s: %s", channel, type(error).__name__)
+                self._outage.failed(error, began_s)
                 await asyncio.sleep(RETRY_S)
             except Exception:  # noqa: BLE001 - who follows would wait for ever
                 logger.exception("can't fill a hole in %s", channel)

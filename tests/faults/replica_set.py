@@ -30,10 +30,14 @@ OPTIONS = (
     *("--wiredTigerCacheSizeGB", "0.25", "--wiredTigerEngineConfigString", "log=(file_max=16MB,prealloc=false)"),
     *("--networkMessageCompressors", "disabled", "--setParameter", "diagnosticDataCollectionEnabled=false"),
     *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
+    # Whoever copies from a member that has frozen gives up after this; with 5 s no majority is found for as long after each election.
+    *("--setParameter", "oplogNetworkTimeoutBufferSeconds=1"),
 )
 ELECTION_MS = 1000
 """A tenth of the default: how long a primary may be silent before the others elect another."""
 HEARTBEAT_MS = 200
+NODE_NOT_FOUND = 74
+"""The server's error code: another member doesn't listen yet."""
 ANSWER_MS = 700
 """For a member to say what it is, where it runs."""
 START_S = 6 * PATIENCE_S
@@ -88,9 +92,17 @@ class ReplicaSet:
         members = [{"_id": number, "host": f"127.0.0.1:{member.proxy.port}"} for number, member in enumerate(self.members)]
         settings = {"electionTimeoutMillis": ELECTION_MS, "heartbeatIntervalMillis": HEARTBEAT_MS}
         config = {"_id": NAME, "members": members, "settings": settings}
-        eventually(lambda: self.members[0].ask("replSetInitiate", config), START_S)
+        eventually(lambda: self._initiate(config), START_S)
         self.whole()
         return self
+
+    def _initiate(self, config: dict[str, Any]) -> bool:
+        try:
+            return self.members[0].ask("replSetInitiate", config) is not None
+        except OperationFailure as error:
+            if error.code != NODE_NOT_FOUND:
+                raise
+            return False
 
     def primary(self, within_s: float = START_S) -> Member:
         """The member that says it is, and that the others agree with; waits for one."""
