@@ -23,6 +23,8 @@ from tornado.websocket import WebSocketClosedError, websocket_connect
 WIRES = ("websocket", "sse", "long-poll", "short-poll")
 BROKEN = (OSError, StreamClosedError, WebSocketClosedError, HTTPStreamClosedError, HTTPTimeoutError, asyncio.TimeoutError)
 REQUEST_S = 10.0
+BATCH = 5
+"""So many messages a publisher sends at once at most."""
 
 
 class Violation(AssertionError):
@@ -193,11 +195,12 @@ class Publisher:
     """Sends its messages in order, each until it is acknowledged, over whatever wire it happens to have."""
 
     def __init__(self, urls: Sequence[str], name: str, channel: str, count: int, chance: random.Random, pause_s: float):
-        """*pause_s* is waited for each message after it was acknowledged."""
+        """One message is due each *pause_s*; what couldn't be sent in time is sent as soon as it can."""
         self._urls = urls
         self._visitor = Visitor(chance.choice(urls))
         self._chance = chance
-        self.pause_s = pause_s
+        self._pause_s = pause_s
+        self._due_s = time.monotonic()
         self.channel = channel
         self.waiting = [{"id": secrets.token_urlsafe(16), "data": {"from": name, "n": n}} for n in range(count)]
         self.receipts: list[dict] = []
@@ -217,6 +220,14 @@ class Publisher:
             finally:
                 self.in_flight = 0
 
+    def finish(self) -> None:
+        """Sends nothing new: only what may have been sent already, until it is acknowledged."""
+        del self.waiting[BATCH:]
+
+    async def _pace(self, count: int) -> None:
+        self._due_s += count * self._pause_s
+        await asyncio.sleep(max(0.0, self._due_s - time.monotonic()))
+
     def _acknowledged(self, receipt: dict, wire: str) -> None:
         first = self.waiting.pop(0)
         if receipt["id"] != first["id"]:
@@ -226,7 +237,7 @@ class Publisher:
 
     async def _by_http(self) -> None:
         while self.waiting:
-            batch = self.waiting[: self._chance.randint(1, 5)]
+            batch = self.waiting[: self._chance.randint(1, BATCH)]
             self.in_flight = len(batch)
             answer = await self._visitor.post("publish", {"messages": [{"channel": self.channel, **message} for message in batch]})
             for result in answer["results"]:
@@ -235,7 +246,7 @@ class Publisher:
                         raise Violation(f"publish: {result}")
                     break
                 self._acknowledged(result, "http")
-            await asyncio.sleep(self.pause_s * len(batch))
+            await self._pace(len(batch))
 
     async def _by_websocket(self) -> None:
         request = HTTPRequest(
@@ -245,7 +256,7 @@ class Publisher:
         try:
             self._visitor.keep_cookie(socket.headers)
             while self.waiting:
-                batch = self.waiting[: self._chance.randint(1, 5)]
+                batch = self.waiting[: self._chance.randint(1, BATCH)]
                 self.in_flight = len(batch)
                 for ref, message in enumerate(batch):
                     command = {"type": "publish", "ref": ref, "channel": self.channel, **message}
@@ -253,7 +264,7 @@ class Publisher:
                 refused = await self._read_answers(socket, len(batch))
                 if refused:
                     return
-                await asyncio.sleep(self.pause_s * len(batch))
+                await self._pace(len(batch))
         finally:
             socket.close()
 

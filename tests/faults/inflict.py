@@ -54,21 +54,22 @@ class Faults:
         self.count: dict[str, int] = {}
         self.stopped = False
 
-    def run(self, until_s: float, pause_s: tuple[float, float]) -> None:
-        """One after the other up to *until_s* of the monotonic clock; every kind comes once before any comes again."""
-        kinds: list[Callable[[], None]] = []
-        while time.monotonic() < until_s and not self.stopped:
-            if not kinds:
-                kinds = [
-                    *(self.server_killed, self.servers_stopped_in_turn, self.primary_killed, self.primary_frozen, self.primary_deposed),
-                    *(self.mongo_cut, self.mongo_frozen, self.clients_cut, self.clients_frozen),
-                ]
-                self._chance.shuffle(kinds)
-            kind = kinds.pop()
-            self._say(kind.__name__)
-            kind()
-            self.count[kind.__name__] = self.count.get(kind.__name__, 0) + 1
-            time.sleep(self._chance.uniform(*pause_s))
+    def run(self, seconds: float, pause_s: tuple[float, float]) -> None:
+        """One after the other until *seconds* are over, every kind once at least, and before any other comes again."""
+        kinds = [
+            *(self.server_killed, self.servers_stopped_in_turn, self.primary_killed, self.primary_frozen, self.primary_deposed),
+            *(self.mongo_cut, self.mongo_frozen, self.clients_cut, self.clients_frozen),
+        ]
+        ends_s = time.monotonic() + seconds
+        while not self.count or time.monotonic() < ends_s:
+            self._chance.shuffle(kinds)
+            for kind in kinds:
+                if self.stopped or (time.monotonic() > ends_s and kind.__name__ in self.count):
+                    return
+                self._say(kind.__name__)
+                kind()
+                self.count[kind.__name__] = self.count.get(kind.__name__, 0) + 1
+                time.sleep(self._chance.uniform(*pause_s))
 
     def _wait(self, shortest_s: float, longest_s: float) -> None:
         time.sleep(self._chance.uniform(shortest_s, longest_s))

@@ -30,6 +30,8 @@ RATE = 200
 CHANNELS_EACH = 2
 FOLLOWERS_PER_CHANNEL = 10
 STARTS = ("0", "", "-5")
+MARGIN_S = 120.0
+"""The last faults may take so much longer: there is something to send until they are over."""
 FINISH_S = 60.0
 """How long what is left may take once nothing is broken any more."""
 SETTINGS = {"hold_s": 5, "heartbeat_s": 1, "poll_s": 0.5, "catch_up_bytes_per_s": 0, "drain_s": 0.5}
@@ -75,7 +77,14 @@ async def _suite(
     channels = [f"chat:room-{number}" for number in range(max(CHANNELS_EACH, clients * CHANNELS_EACH // FOLLOWERS_PER_CHANNEL))]
     # some wire for each message: a publisher has a channel of its own, so that the order in it is its own
     senders = [
-        Publisher(servers.urls, f"p{n}", channels[n % len(channels)], round(RATE * seconds / PUBLISHERS), _of(chance), PUBLISHERS / RATE)
+        Publisher(
+            servers.urls,
+            f"p{n}",
+            channels[n % len(channels)],
+            round(RATE * (seconds + MARGIN_S) / PUBLISHERS),
+            _of(chance),
+            PUBLISHERS / RATE,
+        )
         for n in range(PUBLISHERS)
     ]
     busy = [sender.channel for sender in senders]
@@ -86,14 +95,14 @@ async def _suite(
     following = [asyncio.ensure_future(reader.follow()) for reader in readers]
     sending = [asyncio.ensure_future(sender.publish()) for sender in senders]
     try:
-        inflicting = asyncio.ensure_future(asyncio.to_thread(faults.run, time.monotonic() + seconds, pause_s))
+        inflicting = asyncio.ensure_future(asyncio.to_thread(faults.run, seconds, pause_s))
         while not inflicting.done():
             _raise_first(following + sending)
             await asyncio.sleep(0.05)
         await inflicting
         await asyncio.to_thread(mongo.heal)
         for sender in senders:
-            sender.pause_s = 0.0
+            sender.finish()
         healed_s = time.monotonic()
         await _until(lambda: all(task.done() for task in sending), following + sending, "the publishers are not done")
         heads = {**dict.fromkeys(channels, 0), **Counter(sender.channel for sender in senders for _ in sender.receipts)}
