@@ -123,10 +123,15 @@ class Feed:
             reading = self._heads.get(channel)
             if reading is None:
                 reading = self._heads[channel] = asyncio.ensure_future(self._learn(channel))
-                reading.add_done_callback(lambda _: self._heads.pop(channel, None))
+                reading.add_done_callback(lambda ended: self._learned(channel, ended))
             await asyncio.wait([reading])
             reading.result()
         return log
+
+    def _learned(self, channel: str, ended: asyncio.Task[None]) -> None:
+        del self._heads[channel]
+        if not ended.cancelled():
+            ended.exception()  # whoever waited may have given up before it failed: then nobody else asks for it
 
     async def _learn(self, channel: str) -> None:
         began_s = time.monotonic()

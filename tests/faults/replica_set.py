@@ -33,8 +33,8 @@ OPTIONS = (
     # Whoever copies from a member that has frozen gives up after this; with 5 s no majority is found for as long after each election.
     *("--setParameter", "oplogNetworkTimeoutBufferSeconds=1"),
 )
-ELECTION_MS = 1000
-"""A tenth of the default: how long a primary may be silent before the others elect another."""
+ELECTION_MS = 1500
+"""A seventh of the default: how long a primary may be silent before the others elect another."""
 HEARTBEAT_MS = 200
 NODE_NOT_FOUND = 74
 """The server's error code: another member doesn't listen yet."""
