@@ -1,5 +1,6 @@
-"""A replica set of three for the tests that break it, and a small disk to fill."""
+"""A replica set of three for the tests that break it, a small disk to fill, and wires that are closed behind a test."""
 
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -26,3 +27,21 @@ def three(proxies) -> Iterator[ReplicaSet]:
         yield running.start()
     finally:
         running.close()
+
+
+@pytest.fixture
+def channel():
+    return f"chat:{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def opened():
+    wires = []
+
+    def open_wire(kind, *arguments, **options):
+        wires.append(kind(*arguments, **options))
+        return wires[-1]
+
+    yield open_wire
+    for wire in wires:
+        wire.close()

@@ -1,6 +1,5 @@
 """What goes on, what waits and what is refused while MongoDB is away: the table of docs/operating.md, line by line."""
 
-import os
 import re
 import secrets
 import threading
@@ -10,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
-from pymongo import MongoClient
 
 from store.log import BACKLOG_MESSAGES, DEADLINE_S
 from tests.handlers.four_wires import WIRES, LongPollWire, Refused, SseWire, WebSocketWire
-from tests.handlers.talking import PATIENCE_S, Link, Visitor, ask, database_uri, eventually, read_answer, request
+from tests.handlers.talking import PATIENCE_S, Link, Visitor, ask, eventually, read_answer, request
 from tests.pages.plain import PlainVisitor
 from tests.running import Server
 
@@ -33,24 +31,6 @@ def server(three):
     yield running
     running.close()
     assert running.tracebacks() == []
-
-
-@pytest.fixture
-def channel():
-    return f"chat:{secrets.token_hex(6)}"
-
-
-@pytest.fixture
-def opened():
-    wires = []
-
-    def open_wire(kind, *arguments, **options):
-        wires.append(kind(*arguments, **options))
-        return wires[-1]
-
-    yield open_wire
-    for wire in wires:
-        wire.close()
 
 
 class Speaker(threading.Thread):
@@ -299,46 +279,6 @@ class TestAllGone:
             assert sum(line in each for each in output) >= 1, output
         assert all(lines_of(output)[source] <= 4 for source in QUIET_SOURCES), output
         assert server.tracebacks() == []
-
-
-def test_a_disk_that_is_nearly_full_takes_no_more_until_there_is_room(small_disk, start_server, channel, opened):
-    disk = small_disk(450)
-    server = start_server(data=disk / "data")
-    visitor = Visitor(server)
-    visitor.publish(channel, "before")
-    wire = opened(WebSocketWire, server, f"{channel}@-1")
-    assert wire.kind("message")["data"] == "before"
-    statistics = os.statvfs(disk)
-    with (disk / "filler").open("wb") as filler:
-        filler.write(bytes(statistics.f_bavail * statistics.f_frsize - 150_000_000))
-    body = {"channel": channel, "data": "no room", "id": "once"}
-    refused = eventually(lambda: (a := visitor.ask("POST", "/v1/publish", data={**body, "id": secrets.token_hex(16)})).status == 503 and a)
-    assert refused.header("retry-after") == "5"
-    assert [m["data"] for m in visitor.history(channel, limit=1000)["messages"]][0] == "before"
-    assert ask(server, "GET", "/healthz").status == 200
-    (disk / "filler").unlink()
-    receipt = eventually(lambda: (a := visitor.ask("POST", "/v1/publish", data=body)).status == 200 and a).json
-    assert wire.until(lambda event: event["type"] == "message" and event["id"] == "once")["offset"] == receipt["offset"]
-    assert sum("MB of disk are free" in line for line in server.output) == 2
-
-
-def test_a_database_that_was_restored_sends_everybody_away_once(start_server, channel, opened):
-    server = start_server(heartbeat_s=1)
-    visitor = Visitor(server)
-    before = visitor.publish(channel, "of the first life")
-    wires = [opened(kind, server, f"{channel}@{before['position']}") for kind in (WebSocketWire, SseWire, LongPollWire)]
-    with MongoClient(database_uri(server, "anywire")) as client:
-        client.anywire.meta.update_one({"_id": "anywire"}, {"$set": {"epoch": "secondlife"}})
-    for wire in wires:
-        assert wire.kind("goaway")["reconnect"] is True
-    after = visitor.publish(channel, "of the second")
-    assert after["position"] == "secondlife-1"
-    for kind in WIRES:
-        again = opened(kind, server, f"{channel}@{before['position']}")
-        assert again.kind("subscribed")["recovered"] is False
-        assert again.kind("message")["data"] == "of the second"
-    assert sum("the log was restored" in line for line in server.output) == 1
-    assert server.tracebacks() == []
 
 
 def test_a_frozen_primary_is_left_for_the_next_one(three, proxies, server, channel, opened):
