@@ -1,7 +1,8 @@
 # make run: the server, from a bare clone.  make test: everything needed, and the whole suite.
 # make backup [TO=path]: a copy of everything, also while a server runs.  make restore FROM=path [FORCE=1]: puts it back.
+# make soak: servers, MongoDB and the network broken at random under 500 clients for 20 minutes.
 # make bench: Anywire beside other servers, and the tables of docs/performance.md.
-.PHONY: run backup restore test check lint types browsers bench bench-long clean
+.PHONY: run backup restore test check lint types browsers soak bench bench-long clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -30,6 +31,9 @@ types: .venv/test-ready
 
 browsers:
 	@tests/install-browsers.sh
+
+soak: .venv/test-ready
+	@.venv/bin/python -m tests.faults.suite
 
 bench: .venv/run-ready
 	@.venv/bin/python -m bench.run

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from store import mongod
 from store.drivers import client, settle
 from store.embedded import Embedded
 from store.folder import DataFolder
+from store.outage import Primary
 from store.start_error import StartError
 
 __all__ = ["Connection", "StartError", "connect"]
@@ -25,24 +27,37 @@ DURABLE = {"w": "majority", "journal": True, "readConcernLevel": "majority", "re
 APP_NAME = "anywire"
 """What MongoDB's log and its list of operations call us."""
 
-WRITER = {
+POOL = 20
+"""Connections of each client."""
+
+WATCHFUL = {
     **DURABLE,
     "appname": APP_NAME,
+    # A member that has frozen keeps its connections open and says nothing. The driver's monitor of it is the one that notices, after
+    # this and connectTimeoutMS; then whatever waits for it fails at once, and is tried again with the next primary. With the driver's
+    # own 10 s a publish was refused before.
+    "heartbeatFrequencyMS": 1000,
+    "connectTimeoutMS": 2000,
+    "maxPoolSize": POOL,
+}
+
+WRITER = {
+    **WATCHFUL,
     # Short, so that a publish fails over or is answered 503 within seconds; the driver's own 30 s would outlast the client's patience.
     "serverSelectionTimeoutMS": 3000,
-    "connectTimeoutMS": 2000,
     "socketTimeoutMS": 5000,
-    "maxPoolSize": 20,
     "waitQueueTimeoutMS": 2000,
 }
 
 WATCHER = {
-    **DURABLE,
+    **WATCHFUL,
     # With the default of 30 s a graceful shutdown of the primary froze change streams for as long.
     "serverSelectionTimeoutMS": 2500,
-    "connectTimeoutMS": 2000,
-    "maxPoolSize": 20,
 }
+
+MOTOR_THREADS = "MOTOR_MAX_WORKERS"
+"""Motor reads it when it is imported. Its own five threads a core are all taken once so many reads wait for a member that has frozen,
+and a commit then waits behind them though there is another primary already: each connection has to have its thread."""
 
 AUTHENTICATION_FAILED = 18
 UNAUTHORIZED = 13
@@ -61,9 +76,11 @@ class Connection:
     """A client for change streams alone."""
     driver: str
     embedded: Embedded | None
+    primary: Primary
 
     async def close(self) -> None:
         """Closes both clients, then stops the embedded mongod: 1.0 s, 3 s at most. Close change streams before."""
+        self.primary.is_closing = True
         await settle(self.watcher.close())
         await settle(self.writer.close())
         if self.embedded:
@@ -87,7 +104,9 @@ async def connect(*, uri: str | None, data: Path, driver: str = "motor", databas
         try:
             if not address.startswith(("mongodb://", "mongodb+srv://")):
                 raise InvalidURI("it doesn't begin with mongodb:// or mongodb+srv://")
-            clients.extend(client(driver, address, **options) for options in (WRITER, WATCHER))
+            os.environ.setdefault(MOTOR_THREADS, str(2 * POOL))
+            primary = Primary(log)
+            clients.extend(client(driver, address, **options) for options in ({**WRITER, "event_listeners": [primary]}, WATCHER))
             writer, watcher = clients
             name = writer.get_default_database(default=database).name
         except (PyMongoError, ValueError) as error:
@@ -101,7 +120,7 @@ async def connect(*, uri: str | None, data: Path, driver: str = "motor", databas
         raise
     where = f"its own mongod {embedded.mongod.version}, process {embedded.pid}" if embedded else redact(uri, uri)
     log.info("connected to MongoDB: %s, database %s, driver %s", where, name, driver)
-    return Connection(writer[name], writer, watcher, driver, embedded)
+    return Connection(writer[name], writer, watcher, driver, embedded, primary)
 
 
 async def _probe(writer: Any, database: Any, uri: str) -> None:

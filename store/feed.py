@@ -7,6 +7,7 @@ reads take turns (store/turns.py).
 import asyncio
 import logging
 from collections.abc import Callable
+import time
 
 from pymongo.errors import PyMongoError
 
@@ -17,6 +18,7 @@ from protocol.message import Message
 from protocol.positions import Next, Position, Start
 from protocol.resume import Bounds, Resolution, resolve
 from protocol.session import Page, Read
+from store.outage import Outage
 from store.reader import Reader
 from store.shared import Shared
 from store.tasks import end
@@ -46,6 +48,7 @@ class Feed:
         self._fills: dict[str, asyncio.Task[None]] = {}
         self._heads: dict[str, asyncio.Task[None]] = {}
         self._turns = Turns()
+        self._outage = Outage(logger, "the log can't be read")
         self._pages: Shared[Page] = Shared(KEEP_S, PAGES_BYTES, _size)
         self._bounds: Shared[Bounds] = Shared(KEEP_S, PAGES_BYTES, lambda _: BOUNDS_BYTES)
 
@@ -59,6 +62,7 @@ class Feed:
 
         There is no await between the resolution and the return: attach before the next one. Raises Unavailable.
         """
+        began_s = time.monotonic()
         try:
             log = await self._known(channel)
             resolution = resolve(start, self._hub.epoch, log)
@@ -67,13 +71,14 @@ class Feed:
                 resolution = resolve(start, self._hub.epoch, log)
             if resolution is None:
                 bounds = await self._bounds_for(channel, start, log)
+                self._outage.worked(began_s)
                 async with asyncio.timeout(CONFIRM_S):
                     log = await self._catch_up(channel, bounds)
                 resolution = resolve(start, self._hub.epoch, log, bounds)
                 assert resolution is not None
             return log, resolution
         except (PyMongoError, TimeoutError) as error:
-            logger.warning("can't tell where %s stands: %s", channel, type(error).__name__)
+            self._outage.failed(error, began_s)
             raise Unavailable() from error
 
     def locate_now(self, channel: str, start: Start) -> tuple[ChannelLog, Resolution] | None:
@@ -107,11 +112,13 @@ class Feed:
         """*charge* is called with the bytes, where they were read for this caller. Raises Unavailable."""
 
         async def ask() -> Page:
+            began_s = time.monotonic()
             try:
                 async with self._turns.turn():
                     page = await self._reader.page(read.channel, read.after, max_bytes)
             except TimeoutError as error:
                 raise Unavailable() from error
+            self._outage.worked(began_s)
             charge(sum(len(message.payload) for message in page.messages))
             return page
 
@@ -164,19 +171,27 @@ class Feed:
             reading = self._heads.get(channel)
             if reading is None:
                 reading = self._heads[channel] = asyncio.ensure_future(self._learn(channel))
-                reading.add_done_callback(lambda _: self._heads.pop(channel, None))
+                reading.add_done_callback(lambda ended: self._learned(channel, ended))
             await asyncio.wait([reading])
             reading.result()
         return log
 
+    def _learned(self, channel: str, ended: asyncio.Task[None]) -> None:
+        del self._heads[channel]
+        if not ended.cancelled():
+            ended.exception()  # whoever waited may have given up before it failed: then nobody else asks for it
+
     async def _learn(self, channel: str) -> None:
+        began_s = time.monotonic()
         async with self._turns.turn(), asyncio.timeout(CONFIRM_S):
             found = await self._reader.newest(channel, FIRST_BYTES)
+        self._outage.worked(began_s)
         self._hub.learn(channel, *found)
 
     async def _fill(self, channel: str) -> None:
         # asked for anew each time: the hub may let go of a log, and the log may begin another life
         while (log := self._hub.log(channel)).head is not None and log.has_hole:
+            began_s = time.monotonic()
             try:
                 before = log.head
                 is_large = log.heard - log.head > HOLE_MESSAGES
@@ -192,8 +207,9 @@ class Feed:
                     else:
                         self._hub.jump(channel, max(head, log.heard) if is_large else head)
                         await asyncio.sleep(0 if is_large else RETRY_S)
+                self._outage.worked(began_s)
             except PyMongoError as error:
-                logger.warning("can't fill a hole in %s: %s", channel, type(error).__name__)
+                self._outage.failed(error, began_s)
                 await asyncio.sleep(RETRY_S)
             except Exception:  # noqa: BLE001 - who follows would wait for ever
                 logger.exception("can't fill a hole in %s", channel)

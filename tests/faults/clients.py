@@ -5,10 +5,12 @@ position where the wire was attached: anything else is a fault of the server, no
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import secrets
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +23,8 @@ from tornado.websocket import WebSocketClosedError, websocket_connect
 WIRES = ("websocket", "sse", "long-poll", "short-poll")
 BROKEN = (OSError, StreamClosedError, WebSocketClosedError, HTTPStreamClosedError, HTTPTimeoutError, asyncio.TimeoutError)
 REQUEST_S = 10.0
+BATCH = 5
+"""So many messages a publisher sends at once at most."""
 
 
 class Violation(AssertionError):
@@ -43,12 +47,11 @@ class Visitor:
             if value.startswith("anywire_id="):
                 self.cookie = value.partition(";")[0]
 
-    async def events(self, wire: str, query: dict[str, Any]) -> AsyncIterator[dict]:
+    def events(self, wire: str, query: dict[str, Any]) -> AsyncGenerator[dict]:
         """What *wire* brings, until it ends or breaks; the polls go on by their `next`."""
-        async for event in getattr(self, "_" + wire.replace("-", "_"))(urlencode(query, doseq=True)):
-            yield event
+        return getattr(self, "_" + wire.replace("-", "_"))(urlencode(query, doseq=True))
 
-    async def _websocket(self, query: str) -> AsyncIterator[dict]:
+    async def _websocket(self, query: str) -> AsyncGenerator[dict]:
         request = HTTPRequest(f"{self.url.replace('http', 'ws', 1)}/v1/websocket?{query}", headers=self.headers(), connect_timeout=2)
         socket = await websocket_connect(request, subprotocols=["anywire.v1"])
         try:
@@ -58,7 +61,7 @@ class Visitor:
         finally:
             socket.close()
 
-    async def _sse(self, query: str) -> AsyncIterator[dict]:
+    async def _sse(self, query: str) -> AsyncGenerator[dict]:
         """A small reader of its own: the server writes each event as one data line."""
         blocks: asyncio.Queue[dict | None] = asyncio.Queue()
         rest = b""
@@ -85,7 +88,7 @@ class Visitor:
             fetching.cancel()
             http.close()
 
-    async def _long_poll(self, query: str, path: str = "long-poll") -> AsyncIterator[dict]:
+    async def _long_poll(self, query: str, path: str = "long-poll") -> AsyncGenerator[dict]:
         while True:
             request = HTTPRequest(f"{self.url}/v1/{path}?{query}", headers=self.headers(), request_timeout=REQUEST_S, connect_timeout=2)
             response = await self.http.fetch(request)
@@ -97,9 +100,8 @@ class Visitor:
             if path == "short-poll":
                 await asyncio.sleep(answer["poll"] / 1000)
 
-    async def _short_poll(self, query: str) -> AsyncIterator[dict]:
-        async for event in self._long_poll(query, "short-poll"):
-            yield event
+    def _short_poll(self, query: str) -> AsyncGenerator[dict]:
+        return self._long_poll(query, "short-poll")
 
     async def post(self, path: str, body: Any) -> Any:
         """Raises HTTPClientError with the server's answer, or one of BROKEN."""
@@ -117,60 +119,88 @@ class Visitor:
 
 
 class Follower:
-    """Has every message of its channels once and in order, or raises Violation."""
+    """Has every message of its channels once and in order from where it began, or raises Violation."""
 
-    def __init__(self, url: str, channels: list[str], chance: random.Random):
-        self._visitor = Visitor(url)
+    def __init__(
+        self,
+        urls: Sequence[str],
+        channels: list[str],
+        chance: random.Random,
+        *,
+        start: str = "0",
+        stay_s: tuple[float, float] = (0.05, 2.0),
+        wires: Sequence[str] = WIRES,
+    ):
+        """*urls* are of one or more servers of the same log: it goes to another when the one that it was at fails. *stay_s* are
+        the shortest and the longest time that it keeps a wire."""
+        self._urls = urls
+        self._visitor = Visitor(chance.choice(urls))
         self._chance = chance
+        self._stay_s = stay_s
+        self._wires = wires
+        self.began_with = start
         self.messages: dict[str, list[dict]] = {channel: [] for channel in channels}
-        self._positions = dict.fromkeys(channels, "0")
+        self._positions = dict.fromkeys(channels, start)
+        self.offsets: dict[str, int] = {}
+        """Of each channel the last offset that it has; where it began, until something came."""
         self.attached: dict[str, int] = dict.fromkeys(WIRES, 0)
         """How often each wire said hello."""
 
     async def follow(self) -> None:
         """Until it is cancelled: a random wire for a random time, from where it stands."""
         while True:
-            wire = self._chance.choice(WIRES)
+            wire = self._chance.choice(self._wires)
+            leaves_s = time.monotonic() + self._chance.uniform(*self._stay_s)
             try:
-                async with asyncio.timeout(self._chance.uniform(0.05, 2.0)):
+                async with asyncio.timeout_at(asyncio.get_running_loop().time() + leaves_s - time.monotonic()):
                     await self._attach(wire)
             except (*BROKEN, HTTPClientError) as error:
                 if isinstance(error, HTTPClientError) and error.code not in (429, 503, 599):
                     raise Violation(f"{wire}: {error}") from error
+                if time.monotonic() < leaves_s:  # it was the server that ended it
+                    self._visitor.url = self._chance.choice(self._urls)
                 await asyncio.sleep(self._chance.uniform(0, 0.1))
 
     async def _attach(self, wire: str) -> None:
         subs = [f"{channel}@{position}" for channel, position in self._positions.items()]
         query = {"sub": subs, "_": secrets.token_hex(4), "ids": "0", "hello": "1"}
-        async for event in self._visitor.events(wire, query):
-            self._take(wire, event)
+        async with contextlib.aclosing(self._visitor.events(wire, query)) as events:
+            async for event in events:
+                self._take(wire, event)
 
     def _take(self, wire: str, event: dict) -> None:
         if event["type"] == "hello":
             self.attached[wire] += 1
         elif event["type"] == "subscribed":
             channel, position = event["channel"], self._positions[event["channel"]]
-            if not event["recovered"] or (position != "0" and event["position"] != position):
+            if not event["recovered"] or (channel in self.offsets and event["position"] != position):
                 raise Violation(f"{wire}: {event} at {position}")
             self._positions[channel] = event["position"]
+            self.offsets[channel] = int(event["position"].partition("-")[2])
         elif event["type"] == "message":
             channel = event["channel"]
-            expected = len(self.messages[channel]) + 1
+            expected = self.offsets[channel] + 1
             if event["offset"] != expected or not event["position"].endswith(f"-{expected}"):
                 raise Violation(f"{wire}: {channel} expected {expected}, got {event['offset']}")
             self.messages[channel].append(event)
             self._positions[channel] = event["position"]
-        elif event["type"] == "error" and event["code"] not in ("unavailable", "draining"):
-            raise Violation(f"{wire}: {event}")
+            self.offsets[channel] = expected
+        elif event["type"] == "error":
+            if event["code"] not in ("unavailable", "draining", "overloaded"):
+                raise Violation(f"{wire}: {event}")
+            raise ConnectionError("to be asked again")
 
 
 class Publisher:
     """Sends its messages in order, each until it is acknowledged, over whatever wire it happens to have."""
 
-    def __init__(self, url: str, name: str, channel: str, count: int, chance: random.Random, pause_s: float):
-        self._visitor = Visitor(url)
+    def __init__(self, urls: Sequence[str], name: str, channel: str, count: int, chance: random.Random, pause_s: float):
+        """One message is due each *pause_s*; what couldn't be sent in time is sent as soon as it can."""
+        self._urls = urls
+        self._visitor = Visitor(chance.choice(urls))
         self._chance = chance
         self._pause_s = pause_s
+        self._due_s = time.monotonic()
         self.channel = channel
         self.waiting = [{"id": secrets.token_urlsafe(16), "data": {"from": name, "n": n}} for n in range(count)]
         self.receipts: list[dict] = []
@@ -185,9 +215,18 @@ class Publisher:
             except (*BROKEN, HTTPClientError) as error:
                 if isinstance(error, HTTPClientError) and error.code not in (429, 503, 599):
                     raise Violation(f"publish: {error} {error.response and error.response.body}") from error
+                self._visitor.url = self._chance.choice(self._urls)
                 await asyncio.sleep(self._chance.uniform(0, 0.1))
             finally:
                 self.in_flight = 0
+
+    def finish(self) -> None:
+        """Sends nothing new: only what may have been sent already, until it is acknowledged."""
+        del self.waiting[BATCH:]
+
+    async def _pace(self, count: int) -> None:
+        self._due_s += count * self._pause_s
+        await asyncio.sleep(max(0.0, self._due_s - time.monotonic()))
 
     def _acknowledged(self, receipt: dict, wire: str) -> None:
         first = self.waiting.pop(0)
@@ -198,16 +237,16 @@ class Publisher:
 
     async def _by_http(self) -> None:
         while self.waiting:
-            batch = self.waiting[: self._chance.randint(1, 5)]
+            batch = self.waiting[: self._chance.randint(1, BATCH)]
             self.in_flight = len(batch)
             answer = await self._visitor.post("publish", {"messages": [{"channel": self.channel, **message} for message in batch]})
             for result in answer["results"]:
                 if "error" in result:
-                    if result["error"]["code"] not in ("unavailable", "after-refused"):
+                    if result["error"]["code"] not in ("unavailable", "draining", "after-refused"):
                         raise Violation(f"publish: {result}")
                     break
                 self._acknowledged(result, "http")
-            await asyncio.sleep(self._pause_s * len(batch))
+            await self._pace(len(batch))
 
     async def _by_websocket(self) -> None:
         request = HTTPRequest(
@@ -217,7 +256,7 @@ class Publisher:
         try:
             self._visitor.keep_cookie(socket.headers)
             while self.waiting:
-                batch = self.waiting[: self._chance.randint(1, 5)]
+                batch = self.waiting[: self._chance.randint(1, BATCH)]
                 self.in_flight = len(batch)
                 for ref, message in enumerate(batch):
                     command = {"type": "publish", "ref": ref, "channel": self.channel, **message}
@@ -225,7 +264,7 @@ class Publisher:
                 refused = await self._read_answers(socket, len(batch))
                 if refused:
                     return
-                await asyncio.sleep(self._pause_s * len(batch))
+                await self._pace(len(batch))
         finally:
             socket.close()
 
@@ -236,7 +275,7 @@ class Publisher:
             event = json.loads(text)
             if event["type"] in ("ack", "error"):
                 answers[event["ref"]] = event
-                if event["type"] == "error" and event["code"] not in ("unavailable", "after-refused"):
+                if event["type"] == "error" and event["code"] not in ("unavailable", "draining", "after-refused"):
                     raise Violation(f"publish: {event}")
         stored = [ref for ref in sorted(answers) if answers[ref]["type"] == "ack"]
         if any(answers[ref]["type"] == "error" for ref in range(stored[-1] if stored else 0) if ref in answers):

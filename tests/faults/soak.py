@@ -78,10 +78,10 @@ async def soak(server: Server, *, messages: int, publishers: int, followers: int
     url = f"http://127.0.0.1:{cutter.port}"
     pause_s = 0.02 if messages >= 5000 else 0.01
     senders = [
-        Publisher(url, f"p{number}", CHANNELS[number % len(CHANNELS)], messages // publishers, random.Random(f"{seed}-{number}"), pause_s)
+        Publisher([url], f"p{number}", CHANNELS[number % len(CHANNELS)], messages // publishers, random.Random(f"{seed}-{number}"), pause_s)
         for number in range(publishers)
     ]
-    readers = [Follower(url, CHANNELS, random.Random(f"{seed}-f{number}")) for number in range(followers)]
+    readers = [Follower([url], CHANNELS, random.Random(f"{seed}-f{number}")) for number in range(followers)]
     began = time.monotonic()
     following = [asyncio.ensure_future(reader.follow()) for reader in readers]
     sending = [asyncio.ensure_future(sender.publish()) for sender in senders]

@@ -1,0 +1,47 @@
+"""A replica set of three for the tests that break it, a small disk to fill, and wires that are closed behind a test."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.proxy import Proxies
+from tests.faults.replica_set import ReplicaSet
+from tests.store.conftest import folder, small_disk
+
+__all__ = ["folder", "small_disk"]
+
+
+@pytest.fixture(scope="module")
+def proxies() -> Iterator[Proxies]:
+    running = Proxies()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def three(proxies) -> Iterator[ReplicaSet]:
+    """Whoever breaks it mends it."""
+    running = ReplicaSet(proxies)
+    try:
+        yield running.start()
+    finally:
+        running.close()
+
+
+@pytest.fixture
+def channel():
+    return f"chat:{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def opened():
+    wires = []
+
+    def open_wire(kind, *arguments, **options):
+        wires.append(kind(*arguments, **options))
+        return wires[-1]
+
+    yield open_wire
+    for wire in wires:
+        wire.close()
