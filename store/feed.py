@@ -25,6 +25,8 @@ FIRST_BYTES = 32 * 1024
 CONFIRM_S = 2.0
 """PROTOCOL section 3: what can't be confirmed within 2 s is answered by 503."""
 RETRY_S = 0.2
+REFRESHES = 10
+"""Heads that are read at once, of half of the client's connections: commits need theirs."""
 
 logger = logging.getLogger("anywire.feed")
 
@@ -99,6 +101,29 @@ class Feed:
         head = await self._reader.head(channel)
         if self._hub.head(channel) is not None:
             self._hub.learn(channel, head)
+
+    async def refresh_all(self) -> None:
+        """Compares all that is held with the log. What nobody follows is forgotten, so that who comes next asks anew.
+
+        A channel that fails keeps no other one waiting. Raises the first failure, a PyMongoError, at the end.
+        """
+        self._hub.forget_idle()
+        waiting = [*dict.fromkeys([*self._hub.followed(), *self._heads])]
+        failures: list[PyMongoError] = []
+
+        async def refresh_some() -> None:
+            while waiting:
+                channel = waiting.pop()
+                try:
+                    if channel in self._heads:  # this reading may have begun before what was missed
+                        await asyncio.wait([self._heads[channel]])
+                    await self.refresh(channel)
+                except PyMongoError as error:
+                    failures.append(error)
+
+        await asyncio.gather(*(refresh_some() for _ in range(REFRESHES)))
+        if failures:
+            raise failures[0]
 
     async def _catch_up(self, channel: str, bounds: Bounds) -> ChannelLog:
         while True:
