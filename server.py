@@ -9,6 +9,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import tornado.netutil
 from pymongo.errors import PyMongoError
@@ -20,6 +22,7 @@ from negotiation.identity import Identity
 from negotiation.origin import networks
 from protocol.hub import Hub
 from settings import SAFE_KEY_CHARS, Settings, load
+from store.arrivals import Arrivals
 from store.bus import Bus
 from store.connect import Connection, StartError, connect
 from store.counts import Counts
@@ -30,6 +33,7 @@ from store.jobs import Jobs
 from store.leases import Leases
 from store.log import Log
 from store.meta import load_meta
+from store.processes import Processes
 from store.reader import Reader
 from store.records import Records
 from store.retention import Retention
@@ -38,6 +42,9 @@ from store.uploads import Uploads
 from store.votes import Votes
 from store.writer import Writer
 from tasks.runner import Runner
+
+if TYPE_CHECKING:
+    from store.redis_bus import RedisBus
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: all clients come at once after a restart."""
@@ -108,8 +115,10 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
         hub.renew(epoch)
 
     if settings.bus != "memory":
-        watched = connection.watcher.get_database(connection.database.name)
-        bus = Bus(watched, hub, feed, process, renew)
+        processes = Processes(connection.database, process, host=os.urandom(6).hex())
+        bus = _bus(settings.bus, connection, hub, feed, processes, renew)
+        await processes.start()
+        started.push_async_callback(processes.close)
         await bus.start()
         started.push_async_callback(bus.close)
     retention = Retention(connection.database, reader, writer, keep_messages=settings.keep_messages, keep_days=settings.keep_days)
@@ -150,6 +159,20 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
         identity=Identity(settings.secret.encode() if settings.secret else meta.secret),
         trusted=networks(settings.trusted_proxies),
     )
+
+
+def _bus(
+    url: str | None, connection: Connection, hub: Hub, feed: Feed, processes: Processes, renew: Callable[[str], None]
+) -> "Bus | RedisBus":
+    def heard(notice: bytes) -> None:
+        pass
+
+    if url is None:
+        watched = connection.watcher.get_database(connection.database.name)
+        return Bus(watched, Arrivals(watched, hub, feed, renew), processes, heard)
+    from store.redis_bus import RedisBus  # only who uses it pays for the package
+
+    return RedisBus(url, connection.database, hub, Arrivals(connection.database, hub, feed, renew), processes, heard)
 
 
 def _listen(settings: Settings) -> list[socket.socket]:

@@ -8,6 +8,7 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
@@ -16,6 +17,7 @@ from negotiation.transports import TRANSPORTS
 
 SAFE_KEY_CHARS = 16
 """A key of fewer can be guessed; who wants one for a try gets it, with a warning."""
+_DATABASE = re.compile(r"/?|/\d+")
 _ORIGIN = re.compile(r"https?://[^/\s]+|null")
 
 
@@ -37,7 +39,9 @@ class Settings(BaseSettings):
     mongodb_uri: str | None = Field(None, description="A replica set of your own; unset: the embedded MongoDB.")
     mongo_driver: Literal["motor", "pymongo"] = Field("motor", description="The driver that talks to MongoDB.")
     workers: Literal[1] = Field(1, description="Processes on the port; more than one is to come.")
-    bus: str | None = Field(None, description="Between processes: unset the change stream, `memory` for a single process.")
+    bus: str | None = Field(
+        None, description="Between processes: unset the change stream, redis:// or rediss:// that Redis, `memory` for a single process."
+    )
     transports: Annotated[tuple[str, ...], NoDecode] = Field(
         tuple(TRANSPORTS), description="The transports offered, comma-separated, in order of preference."
     )
@@ -106,8 +110,16 @@ class Settings(BaseSettings):
     @field_validator("bus")
     @classmethod
     def _bus(cls, bus: str | None) -> str | None:
-        if bus not in (None, "memory"):
-            raise ValueError("unset (the change stream) or memory")
+        if bus in (None, "memory"):
+            return bus
+        try:
+            parts = urlsplit(bus)
+            is_redis = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and _DATABASE.fullmatch(parts.path) is not None
+            parts.port  # noqa: B018 - raises ValueError
+        except ValueError:
+            is_redis = False
+        if not is_redis:  # without saying what it is: there may be a password in it
+            raise ValueError("unset (the change stream), memory, or a URL such as redis://host:6379")
         return bus
 
 

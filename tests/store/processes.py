@@ -18,6 +18,7 @@ from store.log import DEADLINE_S, Log
 from store.meta import load_meta
 from store.processes import Processes
 from store.reader import Reader
+from store.redis_bus import RedisBus
 from store.writer import CONFIRMED_S, Receipt, Writer
 
 ANNA = {"id": "u_anna", "name": "Anna"}
@@ -88,6 +89,11 @@ class Process:
         """A bus over the change stream; without *host* the process is a host by itself."""
         self.processes = Processes(self.database, self.name, host or self.name.hex())
         return Bus(watched, self.arrivals(watched), self.processes, self.heard.append)
+
+    def redis_bus(self, url: str, host: str | None = None) -> RedisBus:
+        """A bus over the Redis at *url*; without *host* the process is a host by itself."""
+        self.processes = Processes(self.database, self.name, host or self.name.hex())
+        return RedisBus(url, self.database, self.hub, self.arrivals(self.database), self.processes, self.heard.append)
 
     def arrivals(self, database: Any) -> Arrivals:
         return Arrivals(database, self.hub, self.feed, self.renewed.append)
