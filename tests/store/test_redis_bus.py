@@ -16,6 +16,8 @@ from tests.store.waiting import until
 LATE_S = 1.5
 """What a bus that is down may add: POLL_S, and the read."""
 AWAY = "redis://127.0.0.1:1"
+one_driver = pytest.mark.parametrize("driver", ["motor"])
+"""For what takes seconds and has nothing to do with the driver."""
 
 
 class Two:
@@ -86,6 +88,7 @@ async def test_what_one_process_stores_the_other_delivers(database, redis):  # n
     await two.close()
 
 
+@one_driver
 @pytest.mark.gen_test(timeout=30)
 async def test_redis_killed_under_traffic_costs_a_second_and_no_message(database, redis, caplog):  # noqa: F811
     caplog.set_level(logging.INFO, "anywire.bus")
@@ -108,6 +111,7 @@ async def test_redis_killed_under_traffic_costs_a_second_and_no_message(database
     await two.close()
 
 
+@one_driver
 @pytest.mark.gen_test(timeout=40)
 async def test_a_frozen_redis_costs_two_seconds_and_no_message(database, redis):  # noqa: F811
     two = await (await Two.make(database, redis.url)).settled()
@@ -122,6 +126,7 @@ async def test_a_frozen_redis_costs_two_seconds_and_no_message(database, redis):
     await two.close()
 
 
+@one_driver
 @pytest.mark.gen_test(timeout=20)
 async def test_a_packet_that_was_dropped_is_missed_by_the_next_beat(database, redis):  # noqa: F811
     two = await (await Two.make(database, redis.url)).settled()
@@ -137,12 +142,13 @@ async def test_a_packet_that_was_dropped_is_missed_by_the_next_beat(database, re
     await two.close()
 
 
+@one_driver
 @pytest.mark.gen_test(timeout=30)
 async def test_one_who_alone_has_no_redis_is_missed(database, redis):  # noqa: F811
     """The other hears Redis, but nothing of it: only that it lives."""
     two = await Two.make(database, AWAY, other_url=redis.url)
     await until(lambda: two.other.processes.live() == {b"p1", b"p2"})
-    await asyncio.sleep(3.5)
+    await until(lambda: two.buses[1]._beats.silent(two.other.processes.live()))  # three seconds, from when it was first heard of
     assert two.buses[1]._up and not two.buses[0]._up
     for _ in range(3):
         assert await two.send() < LATE_S
@@ -150,6 +156,7 @@ async def test_one_who_alone_has_no_redis_is_missed(database, redis):  # noqa: F
     await two.close()
 
 
+@one_driver
 @pytest.mark.gen_test(timeout=20)
 @pytest.mark.parametrize("url", [AWAY, "redis://nobody.invalid", "redis://127.0.0.1:1/0?no_such_option=1"])
 async def test_without_redis_at_the_start_all_goes_on(database, url, caplog):
@@ -162,6 +169,7 @@ async def test_without_redis_at_the_start_all_goes_on(database, url, caplog):
     await two.close()
 
 
+@one_driver
 @pytest.mark.gen_test(timeout=20)
 async def test_a_password_is_used_and_never_logged(database, folder, caplog):
     caplog.set_level(logging.DEBUG, "anywire")
@@ -176,6 +184,7 @@ async def test_a_password_is_used_and_never_logged(database, folder, caplog):
     server.kill()
 
 
+@one_driver
 @pytest.mark.gen_test(timeout=20)
 async def test_what_cannot_be_read_ends_nothing(database, redis):  # noqa: F811
     two = await (await Two.make(database, redis.url)).settled()
@@ -212,6 +221,8 @@ async def test_who_was_cut_off_from_mongodb_makes_the_others_look(mongo_uri, dat
     through = await connect(uri=proxy.uri, data=None, driver=driver, database=database.name)
     two = await (await Two.make(database, redis.url)).settled()
     await two.buses[0].close()
+    await two.one.processes.close()
+    two.other.processes.look()
     cut_off = await Process.make(through.database, b"p3")
     bus = cut_off.redis_bus(redis.url)
     await cut_off.processes.start()
@@ -233,6 +244,7 @@ async def test_who_was_cut_off_from_mongodb_makes_the_others_look(mongo_uri, dat
     await proxy.stop()
 
 
+@one_driver
 @pytest.mark.gen_test(timeout=20)
 async def test_a_stop_says_what_waits(database, redis):  # noqa: F811
     two = await (await Two.make(database, redis.url)).settled()
