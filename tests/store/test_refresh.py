@@ -70,7 +70,7 @@ async def test_who_is_just_learning_the_head_learns_what_came_since(database):
 
     other.reader.newest = slow
     follower = Follower(other)
-    following = asyncio.ensure_future(follower.follow("chat:x", Oldest()))
+    following = asyncio.ensure_future(follower.follow("chat:x", Next()))
     await has_read.wait()
     await one.publish("chat:x", 1)
     refreshing = asyncio.ensure_future(other.feed.refresh_all())
