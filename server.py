@@ -9,7 +9,9 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tornado.netutil
 from pymongo.errors import PyMongoError
@@ -27,6 +29,7 @@ from negotiation.origin import networks
 from protocol.hub import Hub
 from protocol.notices import DismissNotice, RenameNotice, SignalNotice
 from settings import SAFE_KEY_CHARS, Settings, load
+from store.arrivals import Arrivals
 from store.bus import Bus
 from store.connect import Connection, StartError, connect
 from store.counts import Counts
@@ -38,6 +41,7 @@ from store.jobs import Jobs
 from store.leases import Leases
 from store.log import Log
 from store.meta import check_whole, load_meta
+from store.processes import Processes
 from store.reader import Reader
 from store.records import Records
 from store.retention import Retention
@@ -46,6 +50,9 @@ from store.uploads import Uploads
 from store.votes import Votes
 from store.writer import Writer
 from tasks.runner import Runner
+
+if TYPE_CHECKING:
+    from store.redis_bus import RedisBus
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: all clients come at once after a restart."""
@@ -133,9 +140,13 @@ def _print_ready(settings: Settings, sockets: list[socket.socket]) -> None:
 
 async def _node(settings: Settings, connection: Connection, started: contextlib.AsyncExitStack) -> Node:
     """Everything between the database and the handlers, closed in the opposite order."""
+    process = os.urandom(6)
+    host = settings.worker_of.name if settings.worker_of is not None else process.hex()
+    processes = Processes(connection.database, process, host=host)
+    await processes.start()  # before the look, so that no restore begins after it
+    started.push_async_callback(processes.close)
     await check_whole(connection.database)
     meta = await load_meta(connection.database)
-    process = os.urandom(6)
     notices = Notices()
     if settings.worker_of is not None:
         neighbours = Neighbours(settings.worker_of, process, notices.hear)
@@ -157,10 +168,10 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
         hub.renew(epoch)
 
     if settings.bus != "memory":
-        watched = connection.watcher.get_database(connection.database.name)
-        bus = Bus(watched, hub, feed, process, renew)
+        bus = _bus(settings.bus, connection, hub, feed, processes, renew, notices.hear)
         await bus.start()
         started.push_async_callback(bus.close)
+        notices.add(bus)
     retention = Retention(connection.database, reader, writer, keep_messages=settings.keep_messages, keep_days=settings.keep_days)
     retention.start()
     started.push_async_callback(retention.close)
@@ -209,6 +220,23 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
     notices.on(RenameNotice, lambda notice: node.renamed(User(notice.user, notice.name)))
     notices.on(DismissNotice, lambda notice: node.dismiss(notice.user, notice.channel) and None)
     return node
+
+
+def _bus(
+    url: str | None,
+    connection: Connection,
+    hub: Hub,
+    feed: Feed,
+    processes: Processes,
+    renew: Callable[[str], None],
+    heard: Callable[[bytes], None],
+) -> "Bus | RedisBus":
+    if url is None:
+        watched = connection.watcher.get_database(connection.database.name)
+        return Bus(watched, Arrivals(watched, hub, feed, renew), processes, heard)
+    from store.redis_bus import RedisBus  # only who uses it pays for the package
+
+    return RedisBus(url, connection.database, hub, Arrivals(connection.database, hub, feed, renew), processes, heard)
 
 
 def _listen(settings: Settings) -> list[socket.socket]:

@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, SettingsConfigDict
@@ -18,6 +19,7 @@ from negotiation.transports import TRANSPORTS
 
 SAFE_KEY_CHARS = 16
 """A key of fewer can be guessed; who wants one for a try gets it, with a warning."""
+_DATABASE = re.compile(r"/?|/\d+")
 _ORIGIN = re.compile(r"https?://[^/\s]+|null")
 
 
@@ -40,7 +42,9 @@ class Settings(BaseSettings):
     mongo_driver: Literal["motor", "pymongo"] = Field("motor", description="The driver that talks to MongoDB.")
     workers: int = Field(1, ge=0, le=256, description="Processes that share the port; 0: one for each core.")
     worker_of: Path | None = Field(None, description="Set by the supervisor for its workers: where they find each other.")
-    bus: str | None = Field(None, description="Between processes: unset the change stream, `memory` for a single process.")
+    bus: str | None = Field(
+        None, description="Between processes: unset the change stream, redis:// or rediss:// that Redis, `memory` for a single process."
+    )
     transports: Annotated[tuple[str, ...], NoDecode] = Field(
         tuple(TRANSPORTS), description="The transports offered, comma-separated, in order of preference."
     )
@@ -123,10 +127,18 @@ class Settings(BaseSettings):
     @field_validator("bus")
     @classmethod
     def _bus(cls, bus: str | None, info: ValidationInfo) -> str | None:
-        if bus not in (None, "memory"):
-            raise ValueError("unset (the change stream) or memory")
         if bus == "memory" and (info.data.get("workers") != 1 or info.data.get("worker_of") is not None):
             raise ValueError("several workers have to hear of each other; memory is for a single process")
+        if bus in (None, "memory"):
+            return bus
+        try:
+            parts = urlsplit(bus)
+            is_redis = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and _DATABASE.fullmatch(parts.path) is not None
+            parts.port  # noqa: B018 - raises ValueError
+        except ValueError:
+            is_redis = False
+        if not is_redis:  # without saying what it is: there may be a password in it
+            raise ValueError("unset (the change stream), memory, or a URL such as redis://host:6379")
         return bus
 
 

@@ -54,6 +54,8 @@ class Hub:
         self._look_at = idle_channels
         """At so many channels, idle ones are looked for again."""
         self._fanout = Fanout(soon)
+        self.committed: Callable[[str, list[Message]], None] | None = None
+        """Is told what this process itself has stored, for a bus that has to be told."""
 
     @property
     def delivered(self) -> int:
@@ -125,6 +127,12 @@ class Hub:
         else:
             self._take(log, messages)
 
+    def deliver_own(self, channel: str, messages: list[Message]) -> None:
+        """As `deliver`, of messages that this process stored: others may have to be told of them. More than once does no harm."""
+        if self.committed is not None:
+            self.committed(channel, messages)
+        self.deliver(channel, messages)
+
     def release(self, channel: str) -> None:
         """Shows the state that is held back, if there is one."""
         log = self._logs.get(channel)
@@ -182,6 +190,11 @@ class Hub:
             log.jump(head)
             log.heard = max(log.heard, head)
 
+    def forget_idle(self) -> None:
+        """Lets go of the channels that nobody follows: what is known of them may be out of date."""
+        for name in [name for name, log in self._logs.items() if not log.subscriptions]:
+            self._forget(name)
+
     def renew(self, epoch: str) -> None:
         """The log has begun another life: nothing held here is true any more, and every client comes again."""
         self.epoch = epoch
@@ -209,7 +222,10 @@ class Hub:
         if len(self._logs) >= self._look_at:
             idle = [name for name, log in self._logs.items() if not log.subscriptions]
             for name in idle[: max(0, len(idle) - self._idle_channels)]:
-                log = self._logs.pop(name)
-                log.epoch = None
-                self._size_bytes -= log.size_bytes
+                self._forget(name)
             self._look_at = len(self._logs) + self._idle_channels // 10 + 1
+
+    def _forget(self, name: str) -> None:
+        log = self._logs.pop(name)
+        log.epoch = None
+        self._size_bytes -= log.size_bytes

@@ -1,4 +1,4 @@
-"""The change stream on the log: tells this process what the others have stored.
+"""The change stream: tells this process what the others have stored, and brings their notices.
 
 A doorbell, not the truth: it may be late, repeat, or lose its history; whatever is missing, the hub finds by the offsets
 and the feed reads from the log. Once it is back, the heads of the followed channels are asked for.
@@ -9,13 +9,13 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from pymongo import WriteConcern
 from pymongo.errors import OperationFailure, PyMongoError
 
-from protocol.hub import Hub
-from store.chunks import decode_chunk
+from store.arrivals import Arrivals
 from store.drivers import settle
-from store.feed import Feed
-from store.meta import load_meta
+from store.notices import KEPT_S, Notices
+from store.processes import Processes
 from store.tasks import end
 
 MAX_AWAIT_MS = 500
@@ -26,13 +26,14 @@ logger = logging.getLogger("anywire.bus")
 
 
 class Bus:
-    def __init__(self, database: Any, hub: Hub, feed: Feed, process: bytes, renewed: Callable[[str], None]):
-        """*database* is of a client of its own; *renewed* is called with the new epoch when the log was restored."""
+    def __init__(self, database: Any, arrivals: Arrivals, processes: Processes, heard: Callable[[bytes], None]):
+        """*database* is of a client of its own; *heard* is called with each notice of other hosts."""
         self._database = database
-        self._hub = hub
-        self._feed = feed
-        self._process = process
-        self._renewed = renewed
+        self._arrivals = arrivals
+        self._processes = processes
+        self._sent = database.get_collection("notices", write_concern=WriteConcern(1))
+        self._notices = Notices(processes, self._sent.insert_one, heard)
+        self.tell = self._notices.tell
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -41,22 +42,24 @@ class Bus:
         self._task = asyncio.ensure_future(self._run(stream))
 
     async def close(self) -> None:
+        """Hears and tells nothing more."""
+        await self._notices.close()
         if self._task is not None:
             await end(self._task)
 
     async def _open(self, token: Any) -> Any:
-        pipeline = [
-            {
-                "$match": {
-                    "$or": [
-                        {"ns.coll": "log", "operationType": "insert", "fullDocument.p": {"$ne": self._process}},
-                        {"ns.coll": "meta", "operationType": {"$in": ["insert", "update", "replace"]}},
-                    ]
-                }
-            }
+        await self._sent.create_index("t", expireAfterSeconds=KEPT_S, name="old")  # gone where the database was dropped
+        others = {"fullDocument.h": {"$ne": self._processes.host}}
+        wanted = [
+            {"ns.coll": "log", "operationType": "insert", "fullDocument.p": {"$ne": self._processes.process}},
+            {"ns.coll": "meta", "operationType": {"$in": ["insert", "update", "replace"]}},
+            {"ns.coll": "notices", "operationType": "insert", **others},
+            {"ns.coll": "processes", "operationType": {"$in": ["insert", "delete"]}},
         ]
         options = {"resume_after": token} if token is not None else {}
-        stream = await settle(self._database.watch(pipeline, full_document="updateLookup", max_await_time_ms=MAX_AWAIT_MS, **options))
+        stream = await settle(
+            self._database.watch([{"$match": {"$or": wanted}}], full_document="updateLookup", max_await_time_ms=MAX_AWAIT_MS, **options)
+        )
         await stream.try_next()  # the cursor exists only once it was asked
         return stream
 
@@ -83,37 +86,33 @@ class Bus:
 
     async def _reopen(self, token: Any) -> Any:
         while True:
+            stream = None
             try:
                 stream = await self._open(token)
-                await self._refresh()
+                await self._arrivals.refresh()
             except PyMongoError as error:
                 token = _still_good(token, error)
                 logger.warning("the change stream is still away: %s", type(error).__name__)
+                if stream is not None:
+                    await settle(stream.close())
                 await asyncio.sleep(POLL_S)
             else:
                 logger.info("the change stream is back")
                 return stream
 
-    async def _refresh(self) -> None:
-        """Everything that is followed, compared with the log."""
-        meta = await load_meta(self._database)  # made anew where the database was dropped
-        if meta.epoch != self._hub.epoch:
-            self._renewed(meta.epoch)
-        for channel in self._hub.followed():
-            await self._feed.refresh(channel)
-
     def _take(self, change: dict[str, Any]) -> None:
-        document = change.get("fullDocument")
-        if document is None:
+        collection, document = change.get("ns", {}).get("coll"), change.get("fullDocument")
+        if collection == "processes":
+            self._processes.look()
+        elif document is None:
             return
-        if change["ns"]["coll"] == "meta":
-            if document.get("epoch", self._hub.epoch) != self._hub.epoch:
-                self._renewed(document["epoch"])
-        elif document["_id"]["e"] == self._hub.epoch:
-            channel, last = document["_id"]["c"], document["_id"]["o"] + document["n"] - 1
-            newest = self._hub.newest(channel)
-            if newest is None or newest.offset < last:
-                self._hub.deliver(channel, decode_chunk(document).messages)
+        elif collection == "meta":
+            if "epoch" in document:
+                self._arrivals.take_epoch(document["epoch"])
+        elif collection == "notices":
+            self._notices.take(document)
+        else:
+            self._arrivals.take(document)
 
 
 def _still_good(token: Any, error: PyMongoError) -> Any:

@@ -6,8 +6,8 @@ reads take turns (store/turns.py).
 
 import asyncio
 import logging
-from collections.abc import Callable
 import time
+from collections.abc import Callable
 
 from pymongo.errors import PyMongoError
 
@@ -37,6 +37,8 @@ nothing becomes wrong: a page stays what it was, and a floor that has risen mean
 PAGES_BYTES = 16 * 1024 * 1024
 BOUNDS_BYTES = 1024
 """What an entry takes."""
+REFRESHES = 10
+"""Heads that are read at once, of half of the client's connections: commits need theirs."""
 
 logger = logging.getLogger("anywire.feed")
 
@@ -155,6 +157,29 @@ class Feed:
     async def _read_bounds(self, channel: str, *, confirmed: bool = False) -> Bounds:
         async with self._turns.turn(), asyncio.timeout(CONFIRM_S):
             return await self._reader.bounds(channel, confirmed=confirmed)
+
+    async def refresh_all(self) -> None:
+        """Compares all that is held with the log. What nobody follows is forgotten, so that who comes next asks anew.
+
+        A channel that fails keeps no other one waiting. Raises the first failure, a PyMongoError, at the end.
+        """
+        self._hub.forget_idle()
+        waiting = [*dict.fromkeys([*self._hub.followed(), *self._heads])]
+        failures: list[PyMongoError] = []
+
+        async def refresh_some() -> None:
+            while waiting:
+                channel = waiting.pop()
+                try:
+                    if channel in self._heads:  # this reading may have begun before what was missed
+                        await asyncio.wait([self._heads[channel]])
+                    await self.refresh(channel)
+                except PyMongoError as error:
+                    failures.append(error)
+
+        await asyncio.gather(*(refresh_some() for _ in range(REFRESHES)))
+        if failures:
+            raise failures[0]
 
     async def _catch_up(self, channel: str, bounds: Bounds) -> ChannelLog:
         while True:

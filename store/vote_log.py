@@ -97,7 +97,7 @@ class VoteLog:
         if state is not None:
             if standing.position.epoch != self._reader.epoch:
                 raise EpochChanged("the state was stored in a log that is no more")
-            self._hub.deliver(channel, [state])
+            self._hub.deliver_own(channel, [state])
             if not standing.vote.open:
                 self._hub.release(channel)
             self._trimmable.add(channel)
@@ -154,7 +154,7 @@ class VoteLog:
         """Delivers the channel's newest state; returns whether it has one. Raises PyMongoError."""
         _, newest = await self._reader.newest(channel, 0)
         if newest:
-            self._hub.deliver(channel, newest)
+            self._hub.deliver_own(channel, newest)  # it may be the one of ours that nobody knows of
         return bool(newest)
 
     async def _store(self, session: Any, standing: Standing, now: int) -> Step:

@@ -199,7 +199,7 @@ class Writer:
         elif head.stale:
             asked_s = self._clock()
             async for chunk in self._reader.chunks(channel, head.offset):
-                self._hub.deliver(channel, chunk.messages)
+                self._hub.deliver_own(channel, chunk.messages)  # some of it may be an attempt of ours
                 pendings = self._recognise(chunk, pendings)
                 head.offset, head.is_state = max(head.offset, chunk.last), chunk.is_state
             head.stale, head.confirmed_s = False, asked_s
@@ -273,7 +273,7 @@ class Writer:
         newest = attempt.messages[-1]
         head.offset, head.is_state, head.confirmed_s = newest.offset, newest.is_state, started_s
         self.trimmable.add(attempt.channel)
-        self._hub.deliver(attempt.channel, attempt.messages)
+        self._hub.deliver_own(attempt.channel, attempt.messages)
         time = attempt.document["t"]
         for i, pending in enumerate(attempt.pendings):
             pending.resolve(self._receipt(pending, attempt.first + i, time))

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs the browsers that the tests drive, the proxies that these are led through, and a C compiler for those of the
-# bench, from Debian's packages, where apt-get and root are at hand.
+# Installs the browsers that the tests drive, the proxies that these are led through, a C compiler for those of the bench,
+# and Redis for those of the bus, from Debian's packages, where apt-get and root are at hand.
 # Elsewhere it says so and leaves it to what Selenium finds; ANYWIRE_TEST_REQUIRE decides what must be there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(chromium-headless-shell chromium chromium-driver firefox-esr wpewebkit-driver libwpewebkit-1.1-0
           nginx-light haproxy squid tinyproxy privoxy openssl edbrowse curl fonts-wqy-microhei fonts-dejavu-core
-          gcc libc6-dev)
+          gcc libc6-dev redis-server)
 
 missing=()
 if command -v dpkg-query >/dev/null; then
@@ -14,7 +14,7 @@ if command -v dpkg-query >/dev/null; then
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
   done
   if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    # The tests start proxies of their own: none is to become a service of this machine.
+    # The tests start proxies and a Redis of their own: none is to become a service of this machine.
     policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
       trap 'rm -f "$policy"' EXIT

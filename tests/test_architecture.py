@@ -31,6 +31,7 @@ MAY_IMPORT = {
 """Beside the standard library; of handlers and tasks only which of our own parts."""
 ALSO = {
     ("store/drivers.py", "motor"): "the one file that knows the driver",
+    ("store/redis_link.py", "redis"): "the one file that knows Redis",
     ("store/mongod.py", "fiftyone"): "the package that brings a mongod, asked only where its binary lies",
 }
 

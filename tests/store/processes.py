@@ -11,11 +11,14 @@ from protocol.message import Message
 from protocol.positions import Start
 from protocol.session import Attachment, Read
 from protocol.subscription import Subscription
+from store.arrivals import Arrivals
 from store.bus import Bus
 from store.feed import Feed
 from store.log import DEADLINE_S, Log
 from store.meta import load_meta
+from store.processes import Processes
 from store.reader import Reader
+from store.redis_bus import RedisBus
 from store.writer import CONFIRMED_S, Receipt, Writer
 
 ANNA = {"id": "u_anna", "name": "Anna"}
@@ -76,13 +79,24 @@ class Process:
         self.writer = Writer(database, self.reader, self.hub, name, confirmed_s=confirmed_s)
         self.log = Log(self.writer, deadline_s=deadline_s)
         self.renewed: list[str] = []
+        self.heard: list[bytes] = []
 
     @classmethod
     async def make(cls, database: Any, name: bytes = b"p1", **limits: float) -> "Process":
         return cls(database, (await load_meta(database)).epoch, name, **limits)
 
-    def bus(self, watched: Any) -> Bus:
-        return Bus(watched, self.hub, self.feed, self.name, self.renewed.append)
+    def bus(self, watched: Any, host: str | None = None) -> Bus:
+        """A bus over the change stream; without *host* the process is a host by itself."""
+        self.processes = Processes(self.database, self.name, host or self.name.hex())
+        return Bus(watched, self.arrivals(watched), self.processes, self.heard.append)
+
+    def redis_bus(self, url: str, host: str | None = None) -> RedisBus:
+        """A bus over the Redis at *url*; without *host* the process is a host by itself."""
+        self.processes = Processes(self.database, self.name, host or self.name.hex())
+        return RedisBus(url, self.database, self.hub, self.arrivals(self.database), self.processes, self.heard.append)
+
+    def arrivals(self, database: Any) -> Arrivals:
+        return Arrivals(database, self.hub, self.feed, self.renewed.append)
 
     async def publish(self, channel: str, count: int, *, user: dict = ANNA, first: int = 0, size: int = 2) -> list[Receipt]:
         """*count* messages with ids of their own, all at once."""

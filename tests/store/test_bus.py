@@ -79,7 +79,7 @@ async def test_a_new_epoch_is_noticed(connection):
     await until(lambda: two.renewed)
     assert two.renewed == ["restored"]
     two.renewed.clear()
-    await bus._refresh()
+    await bus._arrivals.refresh()
     assert two.renewed == ["restored"]
     await bus.close()
 
