@@ -14,6 +14,8 @@ import tornado.netutil
 from pymongo.errors import PyMongoError
 
 from handlers.doors import Doors, tls_context
+from handlers.measured import MeasuredHub, MeasuredWriter
+from handlers.metrics import Metrics
 from handlers.node import Node
 from handlers.script import Script
 from negotiation.identity import Identity
@@ -99,7 +101,8 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
     feed = Feed(reader, hub)
     started.push_async_callback(feed.close)
     writer = Writer(connection.database, reader, hub, process)
-    log = Log(writer)
+    metrics = Metrics()
+    log = Log(MeasuredWriter(writer, metrics))
 
     def renew(epoch: str) -> None:
         logger.warning("the log was restored: every client starts anew")
@@ -109,7 +112,7 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
 
     if settings.bus != "memory":
         watched = connection.watcher.get_database(connection.database.name)
-        bus = Bus(watched, hub, feed, process, renew)
+        bus = Bus(watched, MeasuredHub(hub, metrics), feed, process, renew)
         await bus.start()
         started.push_async_callback(bus.close)
     retention = Retention(connection.database, reader, writer, keep_messages=settings.keep_messages, keep_days=settings.keep_days)
@@ -149,6 +152,7 @@ async def _node(settings: Settings, connection: Connection, started: contextlib.
         counts=counts,
         identity=Identity(settings.secret.encode() if settings.secret else meta.secret),
         trusted=networks(settings.trusted_proxies),
+        metrics=metrics,
     )
 
 

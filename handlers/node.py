@@ -23,6 +23,7 @@ from negotiation.offer import MAX_CHANNELS
 from negotiation.origin import Network
 from protocol.codes import ProtocolError, Unavailable
 from protocol.hub import Hub
+from protocol.session import Attachment
 from settings import Settings
 from store.counts import Counts
 from store.feed import Feed
@@ -49,6 +50,7 @@ class Connection(Protocol):
     transport: str
     user: User
     address: str
+    attachment: Attachment
 
     def signal(self, payload: bytes) -> None: ...
     def rename(self, user: User) -> None: ...
@@ -76,9 +78,9 @@ class Node:
     poller: Poller | None = None
     """Watches bare sockets; None where all connections are Tornado's, as the front is then."""
     front: Front | None = None
+    metrics: Metrics = field(default_factory=Metrics)
 
     def __post_init__(self) -> None:
-        self.metrics = Metrics()
         rate = self.settings.publish_per_s
         burst = max(1, 10 * rate)  # below one token nothing would ever pass
         self.publishes = Buckets(rate, burst)
@@ -108,6 +110,7 @@ class Node:
     def greeted(self, transport: str) -> None:
         """A client was told `hello`, on a stream that just began or in the answer to a poll: what the shares are counted by."""
         self.counts.add("connections", transport)
+        self.metrics.hellos.labels(transport).inc()
 
     def leave(self, connection: Connection) -> None:
         if connection in self.connections:
