@@ -13,6 +13,7 @@ import sys
 import tornado.netutil
 from pymongo.errors import PyMongoError
 
+import logs
 from handlers.doors import Doors, tls_context
 from handlers.measured import MeasuredHub, MeasuredWriter
 from handlers.metrics import Metrics
@@ -80,7 +81,11 @@ async def serve(settings: Settings) -> None:
         spare_the_collector()
         host, port = sockets[0].getsockname()[:2]
         scheme = "https" if context else "http"
-        print(f"Anywire is ready at {scheme}://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
+        url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+        if settings.log_format == "json":
+            logger.info("Anywire is ready at %s", url, extra={"url": url})
+        else:
+            print(f"Anywire is ready at {url}", flush=True)
         await stop.wait()
         logger.info("stopping")
         await node.drain()  # who still comes is told to try elsewhere
@@ -195,8 +200,8 @@ def _follow_parent() -> None:
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     settings = load(sys.argv[1:])
+    logs.set_up(settings.log_format, settings.log_level)
     if settings.short_keys:
         logger.warning("a key of less than %d characters can be guessed: %s", SAFE_KEY_CHARS, ", ".join(settings.short_keys))
     if settings.follow_parent:
@@ -204,7 +209,10 @@ def main() -> None:
     try:
         asyncio.run(serve(settings))
     except StartError as error:
-        raise SystemExit(f"Anywire can't start: {error}") from error
+        if settings.log_format == "text":
+            raise SystemExit(f"Anywire can't start: {error}") from error
+        logger.critical("Anywire can't start: %s", error, extra={"case": error.code})
+        raise SystemExit(1) from error
 
 
 if __name__ == "__main__":
