@@ -18,6 +18,7 @@ from handlers.doors import Doors, tls_context
 from handlers.measured import MeasuredHub, MeasuredWriter
 from handlers.metrics import Metrics
 from handlers.node import Node
+from handlers.room import claim
 from handlers.script import Script
 from negotiation.identity import Identity
 from negotiation.origin import networks
@@ -47,6 +48,8 @@ BACKLOG = 4096
 FREE_BYTES = 200 * 1024 * 1024
 """Below this much free disk nothing more is taken: mongod aborts when there is none left."""
 DISK_EVERY_S = 2.0
+FEW_CONNECTIONS = 4000
+"""Fewer than these, where no limit was set, are a system's default that nobody thought of."""
 LAST_ANSWERS_S = 0.05
 """For the receipts of the last messages to leave."""
 PR_SET_PDEATHSIG = 1
@@ -61,6 +64,9 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     context = tls_context(settings)
+    ceiling = claim()  # before MongoDB is started, which inherits it
+    if ceiling < (settings.connections or FEW_CONNECTIONS):
+        logger.warning("this process may have %d connections, by its limit of open files: raise it (ulimit -n, LimitNOFILE)", ceiling)
     sockets = _listen(settings)
     script = asyncio.ensure_future(asyncio.to_thread(Script.load))  # while MongoDB starts
     async with contextlib.AsyncExitStack() as started:
@@ -74,6 +80,8 @@ async def serve(settings: Settings) -> None:
                 f"MongoDB refuses what the server needs: {type(error).__name__}: {error}.\nIs an election under way? Then try again. "
                 f"Otherwise the database {connection.database.name} holds something that no server of this version wrote.",
             ) from error
+        node.ceiling = ceiling
+        node.metrics.connections_limit.set(min(settings.connections or ceiling, ceiling))
         doors = Doors(node, await script, context=context)
         started.callback(doors.close)
         doors.open(sockets)

@@ -16,6 +16,7 @@ from tornado.iostream import IOStream
 from handlers.caller import Caller
 from handlers.link import Poller, SocketLink, notice_dead_peers
 from handlers.node import Node
+from handlers.room import turn_away
 from handlers.stream_link import taken_over
 
 
@@ -45,6 +46,9 @@ class Front:
 
     def _accept(self, connection: socket.socket, address: tuple[str, int]) -> None:
         connection.setblocking(False)
+        if connection.fileno() >= self.node.ceiling:
+            turn_away(connection, self.node)
+            return
         try:
             notice_dead_peers(connection)
         except OSError:  # it has gone already

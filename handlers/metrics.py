@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily
 
+from handlers.room import Full
 from negotiation.transports import TRANSPORTS
-from protocol.codes import CODES
+from protocol.codes import CODES, Refusal
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """A commit takes some 3 ms; after 5 s a publish is told to come again."""
@@ -32,7 +33,7 @@ class Metrics:
 
         self.connections = gauge("connections", "Open streams and held polls", "transport")
         self.connections_limit = gauge("connections_limit", "How many there may be; 0: as many as there are descriptors for")
-        self.turned_away = counter("connections_refused", "Connections refused because there were too many")
+        self.full = counter("connections_refused", "Connections and wires refused because there were as many as there may be")
         self.hellos = counter("hellos", "Streams that began, and answers to polls with a hello", "transport")
         self.subscriptions = gauge("subscriptions", "Channels that connections follow")
         self.behind = gauge("subscriptions_behind", "Those of them that are catching up")
@@ -62,6 +63,12 @@ class Metrics:
         """While a publish waits for its receipt."""
         with self.waiting.track_inprogress(), self.publish_s.time():
             yield
+
+    def refuse(self, error: Refusal) -> None:
+        """A request was answered by *error*."""
+        self.refused.labels(error.code).inc()
+        if isinstance(error, Full):
+            self.full.inc()
 
     def report(self, chosen: str | None, verdicts: set[tuple[str, str]]) -> None:
         """*verdicts* as by `named`; *chosen* may be anything."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from handlers.limits import Buckets, CatchUp, Reports
 from handlers.link import Poller
 from handlers.load import Load
 from handlers.metrics import Metrics
+from handlers.room import Full
 from handlers.wheel import Wheel
 from negotiation import origin
 from negotiation.identity import Identity, User
@@ -79,6 +81,8 @@ class Node:
     """Watches bare sockets; None where all connections are Tornado's, as the front is then."""
     front: Front | None = None
     metrics: Metrics = field(default_factory=Metrics)
+    ceiling: int = sys.maxsize
+    """From this descriptor on connections are refused."""
 
     def __post_init__(self) -> None:
         rate = self.settings.publish_per_s
@@ -96,9 +100,11 @@ class Node:
         """What `hello` calls the network that an address is of."""
 
     def admit(self, address: str) -> None:
-        """Raises ProtocolError too-many-connections, or Unavailable while the server is about to stop."""
+        """Raises ProtocolError too-many-connections, or Unavailable where the server is about to stop, or full."""
         if self.draining:
             raise Unavailable(code="draining", retry_after_s=1)
+        if self.settings.connections and len(self.connections) >= self.settings.connections:
+            raise Full()
         limit = self.settings.connections_per_address
         if limit and self.addresses[address] >= limit:
             raise ProtocolError("too-many-connections", retry_after_s=5)
