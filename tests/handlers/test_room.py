@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from handlers.room import RESERVED
+from tests.certificate import make_certificate
 from tests.handlers.four_wires import Refused, SseWire
 from tests.handlers.talking import Closed, Link, ask, connect, database_uri, eventually, read_answer, request
 from tests.handlers.test_metrics import figures
@@ -90,3 +91,22 @@ def test_a_process_has_so_many_connections(beside, channel, opened, kind):
     wires[0].close()
     eventually(lambda: figures(server)['anywire_connections{transport="sse"}'] == 2)
     assert opened(kind, server, channel).event()["type"] == "hello"
+
+
+def test_by_tls_one_too_many_is_cut_off(with_few, channel, opened, tmp_path):
+    certificate, key = make_certificate(tmp_path)
+    server = with_few(tls_cert=certificate, tls_key=key)
+    assert figures(server)["anywire_connections_limit"] == FEW - RESERVED
+    idle = [Link(server.port) for _ in range(FEW - RESERVED)]
+    with pytest.raises((Closed, OSError)):
+        opened(SseWire, server, channel).event()
+    for link in idle:
+        link.close()
+
+    def is_greeted() -> bool:
+        try:
+            return opened(SseWire, server, channel).event()["type"] == "hello"
+        except (Closed, OSError):  # it hasn't noticed yet
+            return False
+
+    eventually(is_greeted)
