@@ -1,6 +1,6 @@
 """What it costs that every process reads the whole log by its change stream: fan-in, for each process and for mongod.
 
-    .venv/bin/python -m bench.fan_in                              some two minutes
+    .venv/bin/python -m bench.fan_in                              some four minutes
     .venv/bin/python -m bench.fan_in --processes 1,4 --seconds 2
 
 Method: one mongod, and N real servers without a client, each with its change stream. This process publishes straight into
@@ -10,7 +10,8 @@ server and of mongod as the kernel accounts for it, less that of the same proces
 `/metrics` what reached it, so a figure is only given if all did.
 
 The model, fitted to what was seen of each form: a chunk costs each process the same, however many there are, and mongod
-`alone + N × reader`. It is fitted to those N at which a commit reached all before the next one came. What the last table says beyond the N of the first is the model's arithmetic, not a measurement.
+`alone + N × reader`. It is fitted to those N at which a commit reached all before the next one came. What the last table
+says beyond the N of the first is the model's arithmetic, not a measurement.
 """
 
 import argparse
@@ -178,10 +179,12 @@ class Model(NamedTuple):
 
     @classmethod
     def fitted(cls, seen: list[Seen]) -> "Model":
-        alone_s = [s for s in seen if s.came_alone]
-        points = [(s.processes, s.mongod_us) for s in alone_s]
+        fitting = [s for s in seen if s.came_alone]
+        if len({s.processes for s in fitting}) < 2:
+            fitting = seen
+        points = [(s.processes, s.mongod_us) for s in fitting]
         reader, alone = statistics.linear_regression(*zip(*points, strict=True))
-        return cls(statistics.median(s.process_us for s in alone_s if s.processes), alone, reader)
+        return cls(statistics.median(s.process_us for s in fitting if s.processes), alone, reader)
 
 
 def show(seen: list[Seen], sizes: list[float]) -> None:

@@ -3,7 +3,7 @@
 Such a request is read, its visitor recognised and its channels found, without a handler and without a coroutine: a
 connection costs what its objects weigh, and a held poll is answered with bytes that all others get, too. Whatever is not
 plain, not allowed or not in memory, is passed on to Tornado's handlers, with the bytes that were read, as if nothing had
-been before it. So nothing here refuses anything.
+been before it. So nothing here refuses anything, but a connection for which there is no descriptor left.
 """
 
 import functools
