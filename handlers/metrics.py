@@ -37,9 +37,9 @@ class Metrics:
         self.hellos = counter("hellos", "Streams that began, and answers to polls with a hello", "transport")
         self.subscriptions = gauge("subscriptions", "Channels that connections follow")
         self.behind = gauge("subscriptions_behind", "Those of them that are catching up")
-        registry.register(_Deliveries(self))
         self.delivered = 0
         """Messages pushed to live connections since the start."""
+        registry.register(_Deliveries(self))
 
         self.publish_s = histogram("publish", "From a publish to its receipt or refusal")
         self.waiting = gauge("publishes_waiting", "Publishes that wait for their receipt")
@@ -89,4 +89,4 @@ class _Deliveries:
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         meaning = "Messages pushed to live connections, counted for each receiver"
-        yield CounterMetricFamily("anywire_deliveries", meaning, value=getattr(self._metrics, "delivered", 0))
+        yield CounterMetricFamily("anywire_deliveries", meaning, value=self._metrics.delivered)
