@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from store.mongod import find
 from tests.browsers.processes import folder, free_port
@@ -61,15 +62,11 @@ class Members:
             text = re.sub(rf"mongo{number}\.example\.org(:27017)?", f"127.0.0.1:{port}", text)
         return text
 
-    def primary(self, credentials: dict[str, str]) -> int | None:
-        """The port of it, as a majority sees it."""
-        for port, process in zip(self.ports, self.processes, strict=True):
-            if process.poll() is None:
-                with self.client(port, **credentials) as client:
-                    name = client.admin.command("hello").get("primary", "")
-                    if name and self.processes[self.ports.index(int(name.rpartition(":")[2]))].poll() is None:
-                        return int(name.rpartition(":")[2])
-        return None
+    def primary(self) -> int | None:
+        """Its port, as the first one sees it."""
+        with self.client(self.ports[0]) as client:
+            name = client.admin.command("hello").get("primary", "")
+        return int(name.rpartition(":")[2]) if name else None
 
     def close(self) -> None:
         for process in self.processes:
@@ -88,14 +85,15 @@ def members() -> Iterator[Members]:
 def test_the_steps_lead_to_a_set_that_survives_its_primary(members):
     with members.client(members.ports[0]) as first:
         first.admin.command("replSetInitiate", json.loads(members.by_name(json.dumps(step("rs.initiate")))))
-        eventually(lambda: first.admin.command("hello").get("primary"), START_S)
-    primary = members.primary({})
-    user = step('db.getSiblingDB("admin").createUser')
+        primary = eventually(members.primary, START_S)
+    administrator, user = (step(f'db.getSiblingDB("{database}").createUser') for database in ("admin", "anywire"))
     with members.client(primary) as client:
         eventually(lambda: client.admin.command("hello")["isWritablePrimary"], START_S)
-        eventually(lambda: created(client, user), START_S)
+        create(client.admin, administrator)
         with pytest.raises(OperationFailure):  # who has no password gets nothing now
             client.anywire.log.find_one()
+    with members.client(primary, username=administrator["user"], password=administrator["pwd"]) as client:
+        create(client.anywire, user)
     uri = members.by_name(re.search(r"ANYWIRE_MONGODB_URI='(.+)'", GUIDE)[1])
     server = Server(mongodb_uri=uri)
     try:
@@ -117,10 +115,5 @@ def test_the_steps_lead_to_a_set_that_survives_its_primary(members):
     assert server.tracebacks() == []
 
 
-def created(client: MongoClient, user: dict) -> bool:
-    """The user, by the exception for who comes from the machine itself while there is none."""
-    try:
-        client.admin.command("createUser", user["user"], pwd=user["pwd"], roles=user["roles"])
-    except PyMongoError:
-        return False
-    return True
+def create(database: Database, user: dict) -> None:
+    database.command("createUser", user["user"], pwd=user["pwd"], roles=user["roles"])
