@@ -9,56 +9,23 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import tornado.netutil
 from pymongo.errors import PyMongoError
 
-from cluster.neighbours import Neighbours
-from cluster.notices import Notices
-from cluster.presence import Presence
+import logs
 from cluster.supervisor import Supervisor, WorkerFailed, command, hold, say_ready
 from handlers.doors import Doors, tls_context
-from handlers.node import Node
-from handlers.presence import looker
+from handlers.room import claim
 from handlers.script import Script
-from negotiation.identity import Identity, User
-from negotiation.origin import networks
-from protocol.hub import Hub
-from protocol.notices import DismissNotice, RenameNotice, SignalNotice
 from settings import SAFE_KEY_CHARS, Settings, load
-from store.arrivals import Arrivals
-from store.bus import Bus
-from store.connect import Connection, StartError, connect
-from store.counts import Counts
-from store.feed import Feed
-from store.folder import free_bytes
-from store.items import Items
-from store.job_channel import Ways
-from store.jobs import Jobs
-from store.leases import Leases
-from store.log import Log
-from store.meta import check_whole, load_meta
-from store.processes import Processes
-from store.reader import Reader
-from store.records import Records
-from store.retention import Retention
-from store.tasks import end
-from store.uploads import Uploads
-from store.votes import Votes
-from store.writer import Writer
-from tasks.runner import Runner
-
-if TYPE_CHECKING:
-    from store.redis_bus import RedisBus
+from store.connect import StartError, connect
+from wiring import make_node
 
 BACKLOG = 4096
 """Connections that may wait to be accepted: all clients come at once after a restart."""
-FREE_BYTES = 200 * 1024 * 1024
-"""Below this much free disk nothing more is taken: mongod aborts when there is none left."""
-DISK_EVERY_S = 2.0
+FEW_CONNECTIONS = 4000
+"""Fewer than these, where no limit was set, are a system's default that nobody thought of."""
 LAST_ANSWERS_S = 0.05
 """For the receipts of the last messages to leave."""
 PR_SET_PDEATHSIG = 1
@@ -68,24 +35,26 @@ logger = logging.getLogger("anywire")
 
 async def serve(settings: Settings) -> None:
     """Runs until SIGTERM or SIGINT. Raises StartError."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = _stop_signal()
     context = tls_context(settings)
+    ceiling = claim()  # before MongoDB is started, which inherits it
+    if ceiling < (settings.connections or FEW_CONNECTIONS):
+        logger.warning("this process may have %d connections, by its limit of open files: raise it (ulimit -n, LimitNOFILE)", ceiling)
     sockets = _listen(settings)
     script = asyncio.ensure_future(asyncio.to_thread(Script.load))  # while MongoDB starts
     async with contextlib.AsyncExitStack() as started:
         connection = await connect(uri=settings.mongodb_uri, data=settings.data, driver=settings.mongo_driver)
         started.push_async_callback(connection.close)
         try:
-            node = await _node(settings, connection, started)
+            node = await make_node(settings, connection, started)
         except PyMongoError as error:
             raise StartError(
                 "database-unusable",
                 f"MongoDB refuses what the server needs: {type(error).__name__}: {error}.\nIs an election under way? Then try again. "
                 f"Otherwise the database {connection.database.name} holds something that no server of this version wrote.",
             ) from error
+        node.ceiling = ceiling
+        node.metrics.connections_limit.set(min(settings.connections or ceiling, ceiling))
         doors = Doors(node, await script, context=context)
         started.callback(doors.close)
         doors.open(sockets)
@@ -109,11 +78,9 @@ async def serve(settings: Settings) -> None:
 
 async def supervise(settings: Settings) -> None:
     """Runs several workers until SIGTERM or SIGINT. Raises StartError, or WorkerFailed, which has said why."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = _stop_signal()
     tls_context(settings)
+    claim()
     sockets = _listen(settings)
     async with contextlib.AsyncExitStack() as started:
         ours: dict[str, object] = {"port": sockets[0].getsockname()[1], "workers": 1, "follow_parent": True}
@@ -126,117 +93,29 @@ async def supervise(settings: Settings) -> None:
         supervisor = Supervisor(settings.processes, command(), environment, settings.drain_s)
         started.push_async_callback(supervisor.stop)
         await supervisor.start()
+        loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(supervisor.renew()))
         _print_ready(settings, sockets)
         await stop.wait()
         logger.info("stopping")
 
 
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
 def _print_ready(settings: Settings, sockets: list[socket.socket]) -> None:
     host, port = sockets[0].getsockname()[:2]
     scheme = "https" if settings.tls_cert else "http"
-    print(f"Anywire is ready at {scheme}://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
-
-
-async def _node(settings: Settings, connection: Connection, started: contextlib.AsyncExitStack) -> Node:
-    """Everything between the database and the handlers, closed in the opposite order."""
-    process = os.urandom(6)
-    host = settings.worker_of.name if settings.worker_of is not None else process.hex()
-    processes = Processes(connection.database, process, host=host)
-    await processes.start()  # before the look, so that no restore begins after it
-    started.push_async_callback(processes.close)
-    await check_whole(connection.database)
-    meta = await load_meta(connection.database)
-    notices = Notices()
-    if settings.worker_of is not None:
-        neighbours = Neighbours(settings.worker_of, process, notices.hear)
-        await neighbours.start()
-        started.callback(neighbours.close)
-        notices.add(neighbours)
-    reader = Reader(connection.database, meta.epoch)
-    loop = asyncio.get_running_loop()
-    hub = Hub(meta.epoch, lambda channel: feed.fill(channel), loop.time, loop.call_later, loop.call_soon)
-    feed = Feed(reader, hub)
-    started.push_async_callback(feed.close)
-    writer = Writer(connection.database, reader, hub, process)
-    log = Log(writer)
-
-    def renew(epoch: str) -> None:
-        logger.warning("the log was restored: every client starts anew")
-        reader.epoch = epoch
-        writer.renew()
-        hub.renew(epoch)
-
-    if settings.bus != "memory":
-        bus = _bus(settings.bus, connection, hub, feed, processes, renew, notices.hear)
-        await bus.start()
-        started.push_async_callback(bus.close)
-        notices.add(bus)
-    retention = Retention(connection.database, reader, writer, keep_messages=settings.keep_messages, keep_days=settings.keep_days)
-    retention.start()
-    started.push_async_callback(retention.close)
-    started.push_async_callback(log.close)
-    jobs = Jobs(connection.database, Ways(log, feed, hub), keep_days=settings.keep_days, stalled_s=settings.job_stalled_s)
-    started.push_async_callback(jobs.close)
-    await jobs.start()
-    items = Items(connection.database, keep_days=settings.keep_days)
-    await items.start()
-    records = Records(connection.database)
-    await records.start()
-    uploads = Uploads(connection.database)
-    runner = Runner(jobs, items, Leases(connection.database, process), records, uploads)
-    started.push_async_callback(runner.close)
-    runner.start()
-    votes = Votes(connection.database, reader, hub, log, process, writer.trimmable)
-    started.push_async_callback(votes.close)
-    await votes.start()
-    counts = Counts(connection.database)
-    started.push_async_callback(counts.close)
-    counts.start()
-    watched_disk = settings.data if connection.embedded is not None else settings.watch_disk
-    if watched_disk is not None:
-        started.push_async_callback(end, asyncio.ensure_future(_watch_disk(watched_disk, log)))
-    presence = Presence(process, notices, looker(hub), loop.time)
-    started.callback(presence.close)
-    node = Node(
-        process=process,
-        settings=settings,
-        hub=hub,
-        feed=feed,
-        reader=reader,
-        log=log,
-        jobs=jobs,
-        items=items,
-        uploads=uploads,
-        runner=runner,
-        votes=votes,
-        counts=counts,
-        identity=Identity(settings.secret.encode() if settings.secret else meta.secret),
-        trusted=networks(settings.trusted_proxies),
-        notices=notices,
-        presence=presence,
-    )
-    notices.on(SignalNotice, lambda notice: hub.signal(notice.channel, notice.payload))
-    notices.on(RenameNotice, lambda notice: node.renamed(User(notice.user, notice.name)))
-    notices.on(DismissNotice, lambda notice: node.dismiss(notice.user, notice.channel) and None)
-    return node
-
-
-def _bus(
-    url: str | None,
-    connection: Connection,
-    hub: Hub,
-    feed: Feed,
-    processes: Processes,
-    renew: Callable[[str], None],
-    heard: Callable[[bytes], None],
-) -> "Bus | RedisBus":
-    if url is None:
-        watched = connection.watcher.get_database(connection.database.name)
-        return Bus(watched, Arrivals(watched, hub, feed, renew), processes, heard)
-    from store.redis_bus import RedisBus  # only who uses it pays for the package
-
-    return RedisBus(url, connection.database, hub, Arrivals(connection.database, hub, feed, renew), processes, heard)
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+    if settings.log_format == "json":
+        logger.info("Anywire is ready at %s", url, extra={"url": url})
+    else:
+        print(f"Anywire is ready at {url}", flush=True)
 
 
 def _listen(settings: Settings) -> list[socket.socket]:
@@ -251,15 +130,6 @@ def _listen(settings: Settings) -> list[socket.socket]:
             f"Can't listen on {settings.address}, port {settings.port}: {os.strerror(error.errno or 0)}. "
             "Choose another one with --port or ANYWIRE_PORT, or stop what listens there.",
         ) from error
-
-
-async def _watch_disk(folder: Path, log: Log) -> None:
-    while True:
-        free = free_bytes(folder)
-        if (log.refusing is None) != (free >= FREE_BYTES):
-            log.refusing = None if free >= FREE_BYTES else "The disk is nearly full."
-            logger.warning("%.0f MB of disk are free: %s messages", free / 1e6, "taking" if log.refusing is None else "refusing")
-        await asyncio.sleep(DISK_EVERY_S)
 
 
 def spare_the_collector() -> None:
@@ -280,8 +150,8 @@ def _follow_parent() -> None:
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     settings = load(sys.argv[1:])
+    logs.set_up(settings.log_format, settings.log_level)
     if settings.short_keys:
         logger.warning("a key of less than %d characters can be guessed: %s", SAFE_KEY_CHARS, ", ".join(settings.short_keys))
     if settings.follow_parent:
@@ -291,7 +161,10 @@ def main() -> None:
     except WorkerFailed as error:
         raise SystemExit(1) from error
     except StartError as error:
-        raise SystemExit(f"Anywire can't start: {error}") from error
+        if settings.log_format == "text":
+            raise SystemExit(f"Anywire can't start: {error}") from error
+        logger.critical("Anywire can't start: %s", error, extra={"case": error.code})
+        raise SystemExit(1) from error
 
 
 if __name__ == "__main__":

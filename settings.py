@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     drain_s: float = Field(5, ge=0, le=600, description="How long a stopping server takes to send its clients elsewhere.")
 
     publish_per_s: float = Field(20, ge=0, description="Messages a second and user, with a burst of ten times as many; 0: no limit.")
+    connections: int = Field(0, ge=0, description="Open connections of a process; 0: as many as it has descriptors for.")
     connections_per_address: int = Field(0, ge=0, description="Open connections an address may have; 0: no limit.")
     catch_up_bytes_per_s: int = Field(
         8_388_608, ge=0, description="Catch-up a second and user, with a burst of ten times that; 0: no limit."
@@ -66,6 +67,9 @@ class Settings(BaseSettings):
 
     keep_messages: int = Field(10_000, ge=1, description="Messages kept in each channel, at least.")
     keep_days: float = Field(30, gt=0, description="Days that messages are kept, at most.")
+
+    log_format: Literal["text", "json"] = Field("text", description="The form of the log: `text`, or `json` with an object a line.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that the log tells.")
 
     api_key: str | None = Field(None, description="Lets a backend publish anywhere.")
     secret: str | None = Field(None, description="Signs the cookies; unset: made once and kept in the database.")

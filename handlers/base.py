@@ -195,7 +195,7 @@ class Base(tornado.web.RequestHandler):
             _say_what_is_allowed(self)
         if error.status == 401:
             self.set_header("WWW-Authenticate", "Bearer")
-        self.node.metrics.refused.labels(error.code).inc()
+        self.node.metrics.refuse(error)
         self.refuse(error)
 
     def refuse(self, error: Refusal) -> None:

@@ -3,13 +3,12 @@
 import socket
 import ssl
 
-import tornado.httpserver
-
 from handlers.application import application
 from handlers.caller import IDLE_S
 from handlers.front import Front
 from handlers.link import Poller, is_available
 from handlers.node import Node
+from handlers.room import Http
 from handlers.script import Script
 from settings import Settings
 from store.start_error import StartError
@@ -45,7 +44,8 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
 class Doors:
     def __init__(self, node: Node, script: Script, *, context: ssl.SSLContext | None = None, fast: bool = True):
         """With *context* they speak TLS. Tornado serves everything then, and where no epoll is there, and without *fast*."""
-        self.http = tornado.httpserver.HTTPServer(
+        self.http = Http(
+            node,
             application(node, script),
             ssl_options=context,
             max_header_size=MAX_HEADER_BYTES,

@@ -3,7 +3,7 @@
 Such a request is read, its visitor recognised and its channels found, without a handler and without a coroutine: a
 connection costs what its objects weigh, and a held poll is answered with bytes that all others get, too. Whatever is not
 plain, not allowed or not in memory, is passed on to Tornado's handlers, with the bytes that were read, as if nothing had
-been before it. So nothing here refuses anything.
+been before it. So nothing here refuses anything, but a connection for which there is no descriptor left.
 """
 
 import functools
@@ -16,6 +16,7 @@ from tornado.iostream import IOStream
 from handlers.caller import Caller
 from handlers.link import Poller, SocketLink, notice_dead_peers
 from handlers.node import Node
+from handlers.room import turn_away
 from handlers.stream_link import taken_over
 
 
@@ -45,6 +46,9 @@ class Front:
 
     def _accept(self, connection: socket.socket, address: tuple[str, int]) -> None:
         connection.setblocking(False)
+        if connection.fileno() >= self.node.ceiling:
+            turn_away(connection, self.node)
+            return
         try:
             notice_dead_peers(connection)
         except OSError:  # it has gone already

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from handlers.limits import Buckets, CatchUp, Reports
 from handlers.link import Poller
 from handlers.load import Load
 from handlers.metrics import Metrics
+from handlers.room import Full
 from handlers.wheel import Wheel
 from negotiation import origin
 from negotiation.identity import Identity, User
@@ -29,6 +31,7 @@ from negotiation.origin import Network
 from protocol.codes import ProtocolError, Unavailable
 from protocol.hub import Hub
 from protocol.notices import RenameNotice
+from protocol.session import Attachment
 from settings import Settings
 from store.counts import Counts
 from store.feed import Feed
@@ -64,6 +67,7 @@ class Connection(Protocol):
     transport: str
     user: User
     address: str
+    attachment: Attachment
 
     def follows(self, channel: str) -> bool: ...
     def signal(self, payload: bytes) -> None: ...
@@ -98,9 +102,11 @@ class Node:
     poller: Poller | None = None
     """Watches bare sockets; None where all connections are Tornado's, as the front is then."""
     front: Front | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+    ceiling: int = sys.maxsize
+    """From this descriptor on connections are refused."""
 
     def __post_init__(self) -> None:
-        self.metrics = Metrics()
         rate = self.settings.publish_per_s
         burst = max(1, 10 * rate)  # below one token nothing would ever pass
         self.publishes = Buckets(rate, burst)
@@ -120,9 +126,11 @@ class Node:
         """What `hello` calls the network that an address is of."""
 
     def admit(self, address: str) -> None:
-        """Raises ProtocolError too-many-connections, or Unavailable while the server is about to stop."""
+        """Raises ProtocolError too-many-connections, or Unavailable where the server is about to stop, or full."""
         if self.draining:
             raise Unavailable(code="draining", retry_after_s=1)
+        if self.settings.connections and len(self.connections) >= self.settings.connections:
+            raise Full()
         limit = self.settings.connections_per_address
         if limit and self.addresses[address] >= limit:
             raise ProtocolError("too-many-connections", retry_after_s=5)
@@ -134,6 +142,7 @@ class Node:
     def greeted(self, transport: str) -> None:
         """A client was told `hello`, on a stream that just began or in the answer to a poll: what the shares are counted by."""
         self.counts.add("connections", transport)
+        self.metrics.hellos.labels(transport).inc()
 
     def leave(self, connection: Connection) -> None:
         if connection in self.connections:

@@ -6,10 +6,13 @@ from collections import Counter
 from pymongo.errors import PyMongoError
 
 from handlers.base import Base
+from handlers.node import Node
 from negotiation.transports import TRANSPORTS
 from protocol.codes import Unavailable
 
 READY_S = 2.0
+AT_ONCE = 2000
+"""Connections that are looked at in one turn of the loop: some 2 ms."""
 
 
 class Healthz(Base):
@@ -27,26 +30,51 @@ class Readyz(Base):
     async def get(self) -> None:
         if self.node.draining:
             raise Unavailable(code="draining")
-        try:
-            async with asyncio.timeout(READY_S):
-                await self.node.reader.ready()
-        except (PyMongoError, TimeoutError) as error:
-            raise Unavailable() from error
+        if not await answers(self.node):
+            raise Unavailable()
         self.answer({"status": "ready"})
 
     head = get
 
 
+async def answers(node: Node) -> bool:
+    """True where MongoDB's primary does, in time."""
+    try:
+        async with asyncio.timeout(READY_S):
+            await node.reader.ready()
+    except (PyMongoError, TimeoutError):
+        return False
+    return True
+
+
+async def subscriptions(node: Node) -> tuple[int, int]:
+    """How many there are, and how many of them are catching up."""
+    followed = behind = 0
+    connections = list(node.connections)
+    for first in range(0, len(connections), AT_ONCE):
+        for connection in connections[first : first + AT_ONCE]:
+            for subscription in connection.attachment.subscriptions.values():
+                followed += 1
+                behind += not subscription.is_live
+        await asyncio.sleep(0)
+    return followed, behind
+
+
 class MetricsText(Base):
     needs_user = False
 
-    def get(self) -> None:
+    async def get(self) -> None:
         self.require_operator()
-        metrics = self.node.metrics
-        open_now = Counter(connection.transport for connection in self.node.connections)
+        node, metrics = self.node, self.node.metrics
+        open_now = Counter(connection.transport for connection in node.connections)
         for transport in TRANSPORTS:
             metrics.connections.labels(transport).set(open_now[transport])
-        metrics.lag_s.set(self.node.load.lag_s)
-        metrics.delivered.set(self.node.hub.delivered)
+        followed, behind = await subscriptions(node)
+        metrics.subscriptions.set(followed)
+        metrics.behind.set(behind)
+        metrics.mongodb_up.set(await answers(node))
+        metrics.refusing.set(node.log.refusing is not None)
+        metrics.loop_s.set(node.load.lag_s)
+        metrics.delivered = node.hub.delivered
         self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
         self.write(metrics.text())

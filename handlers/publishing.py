@@ -43,7 +43,7 @@ class Publisher:
         try:
             if not user.backend:
                 self._node.publishes.take(user.id)
-            with self._node.metrics.publish_s.time():
+            with self._node.metrics.publishing():
                 return await self._node.log.append(channel, user.public(), id, checked, is_state=is_state)
         except Refusal as error:
             if id is not None and error.retry_after_s is not None and error.code != "after-refused":

@@ -19,7 +19,7 @@ DOCSTRING_LINES = 12
 DRIVERS = {"bson", "gridfs", "motor", "pymongo"}
 ERRORS = "pymongo.errors"
 """What both drivers raise when the log is away: its base class is caught above the store, too."""
-OURS = {"handlers", "cluster", "negotiation", "protocol", "server", "settings", "store", "tasks"}
+OURS = {"cluster", "handlers", "logs", "wiring", "negotiation", "protocol", "server", "settings", "store", "tasks"}
 MAY_IMPORT = {
     "protocol": {"protocol", "msgspec"},
     "negotiation": {"negotiation", "protocol", "tornado"},
@@ -67,7 +67,7 @@ def test_a_part_imports_only_what_lies_below_it(folder):
     assert found - ALSO.keys() == set()
 
 
-@pytest.mark.parametrize("folder", ["handlers", "tasks"])
+@pytest.mark.parametrize("folder", ["handlers", "cluster", "tasks"])
 def test_the_upper_parts_import_no_driver_and_nothing_above_them(folder):
     banned = (OURS | DRIVERS) - MAY_IMPORT[folder]
     found = {(name_of(path), module) for path in python_files(folder) for module in modules(path) if module.partition(".")[0] in banned}
@@ -92,7 +92,9 @@ def test_files_are_one_idea_each():
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in python_files("protocol", "negotiation", "store", "handlers", "tasks") if p.read_text().strip()], ids=name_of
+    "path",
+    [p for p in python_files("protocol", "negotiation", "store", "cluster", "handlers", "tasks") if p.read_text().strip()],
+    ids=name_of,
 )
 def test_files_say_what_they_are(path):
     tree = ast.parse(path.read_text())

@@ -13,10 +13,10 @@ import tornado.netutil
 from handlers.doors import Doors
 from handlers.node import Node
 from handlers.script import Script
-from server import _node
 from settings import Settings
 from store.connect import connect
 from tests.running import API_KEY
+from wiring import make_node
 
 TICK_S = 0.001
 
@@ -41,7 +41,7 @@ class Inside:
         async with contextlib.AsyncExitStack() as started:
             connection = await connect(uri=uri, data=self.data)
             started.push_async_callback(connection.close)
-            self.node = await _node(
+            self.node = await make_node(
                 Settings(**{"publish_per_s": 0, "api_key": API_KEY, "data": self.data, **settings}), connection, started
             )
             doors = Doors(self.node, Script(b"", b"", ""))

@@ -11,11 +11,11 @@ import tornado.netutil
 
 from handlers.doors import Doors
 from handlers.script import Script
-from server import _node
 from settings import Settings
 from store.connect import connect
 from tests.handlers.four_wires import query_of
 from tests.handlers.talking import Link, database_uri, eventually, open_connections, read_answer, request
+from wiring import make_node
 
 WIRES = 2000
 BATCH = 200
@@ -68,7 +68,7 @@ async def _drop_thousands(server, channel, fast):
     async with contextlib.AsyncExitStack() as started:
         connection = await connect(uri=database_uri(server, "leaks"), data=server.data)
         started.push_async_callback(connection.close)
-        node = await _node(Settings(publish_per_s=0, data=server.data), connection, started)
+        node = await make_node(Settings(publish_per_s=0, data=server.data), connection, started)
         doors = Doors(node, Script(b"", b"", ""), fast=fast)
         started.callback(doors.close)
         sockets = tornado.netutil.bind_sockets(0, "127.0.0.1", backlog=BATCH)
