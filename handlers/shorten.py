@@ -10,13 +10,14 @@ except ImportError:  # there is no wheel for this system: the library works the 
     minify = None
 
 _PRIVATE = """
-PREFERENCE ageMs allowAgain answered arm backOffMs boot canRequest choice closeAll dataBlock demote denied died disarm dueMs emit
-emitter errorOf eventStream failures filter flush forced forget frames hasState heartbeatMs heed hide holdS inUse isAlive isArmed
-isAside isConnected isFetch isFinal isForeign isHello isHidden isLive isLong isNetwork isOverdue isProven isProvenAtOnce isRefused
-isRetry isStream isStruck isTimeout isTransient judge keys listeners mayRetry mute namesOf negotiator noteCut nudge onQuiet outbox
-outs overdue pageRttMs parsePosition patienceMs path pauseMs prepare promised proofMs publisher quietMs rank reasonOf recall receive recheck
-remembered renewToken restart retryMs rttMs save say scriptFolder scripts seen sentMs serial setCookie settle sinceMs soon soonest
-spared start strikes subscriptions suspect sync timeoutMs timers tries waitS wasUsed
+PREFERENCE ageMs allowAgain answered arm backOffMs boot canRequest choice clear closeAll dataBlock demote denied died disarm
+dueMs emit emitter endpoint errorOf eventStream failures fetcher filter find flush forced forget frames getCookies hasState
+heartbeatMs heed hide holdS inUse isAlive isArmed isAside isConnected isFetch isFinal isForeign isHello isHidden isLive isLong
+isNetwork isOverdue isProven isProvenAtOnce isRefused isRetry isStream isStruck isTimeout isTransient judge keys listen
+listeners mark mayRetry memory mute namesOf needs negotiator noteCut nudge onQuiet outbox outs overdue pageRttMs parsePosition
+patienceMs pauseMs post prepare promised proofMs publisher quietMs rank reasonOf recall receive recheck remembered remove
+renewToken reset restart retryMs root rttMs save say scriptFolder scripts seen sentMs serial setCookie settle sinceMs soon
+soonest spared start strikes subscriptions suspect sync timeoutMs timers tries waitS wasUsed watch why
 """
 PRIVATE = frozenset(_PRIVATE.split())
 """Properties that neither a page, nor the server, nor the browser knows."""

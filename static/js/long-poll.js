@@ -15,7 +15,7 @@
       var wasCut = false;
 
       return anywire.poll(env, server, listener, {
-        path: 'long-poll',
+        endpoint: 'long-poll',
         waitS: function () { return holdS; },
         pauseMs: function () { return 0; },
         answered: function (heldMs) {

@@ -8,7 +8,7 @@
   var PATIENCE_MS = 5000; // for the answer, beyond the time that it is held
 
   /**
-   * style: {path, isProvenAtOnce, waitS() to be held, pauseMs(answer) before the next request,
+   * style: {endpoint, isProvenAtOnce, waitS() to be held, pauseMs(answer) before the next request,
    * answered(heldMs), retryMs(result, heldMs) → undefined where the wire is dead}.
    */
   anywire.poll = function (env, server, listener, style) {
@@ -30,7 +30,7 @@
       stop();
       attached = anywire.namesOf(server.channels());
       askedMs = env.now();
-      request = server.poll('v1/' + style.path, [['hello', hasAnswered ? 0 : 1], ['wait', waitS]],
+      request = server.poll('v1/' + style.endpoint, [['hello', hasAnswered ? 0 : 1], ['wait', waitS]],
         waitS * 1000 + Math.max(PATIENCE_MS, 2 * server.quietMs()), answered);
     }
 

@@ -11,7 +11,7 @@
     needs: 'XMLHttpRequest',
     open: function (env, server, listener) {
       return anywire.poll(env, server, listener, {
-        path: 'short-poll',
+        endpoint: 'short-poll',
         isProvenAtOnce: true,
         waitS: function () { return 0; },
         pauseMs: function (answer) { return (answer.poll || POLL_MS) * (env.isHidden() ? HIDDEN : 1); },
