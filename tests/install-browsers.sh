@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs the browsers that the tests drive, the proxies that these are led through, a C compiler for those of the bench,
-# and Redis for those of the bus, from Debian's packages, where apt-get and root are at hand.
+# Redis for those of the bus, promtool and systemd-analyze for the files of deploy/, from Debian's packages, where apt-get and root are at hand.
 # Elsewhere it says so and leaves it to what Selenium finds; ANYWIRE_TEST_REQUIRE decides what must be there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(chromium-headless-shell chromium chromium-driver firefox-esr wpewebkit-driver libwpewebkit-1.1-0
           nginx-light haproxy squid tinyproxy privoxy openssl edbrowse curl fonts-wqy-microhei fonts-dejavu-core
-          gcc libc6-dev redis-server)
+          gcc libc6-dev redis-server prometheus systemd)
 
 missing=()
 if command -v dpkg-query >/dev/null; then
