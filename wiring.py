@@ -158,7 +158,10 @@ def _bus(
 async def _watch_disk(folder: Path, log: Log) -> None:
     while True:
         free = free_bytes(folder)
-        if (log.refusing is None) != (free >= FREE_BYTES):
-            log.refusing = None if free >= FREE_BYTES else "The disk is nearly full."
-            logger.warning("%.0f MB of disk are free: %s messages", free / 1e6, "taking" if log.refusing is None else "refusing")
+        if log.refusing is None and free < FREE_BYTES:
+            log.refusing = "The disk is nearly full."
+            logger.warning("%.0f MB of disk are free: refusing messages", free / 1e6)
+        elif log.refusing is not None and free >= FREE_BYTES:
+            log.refusing = None
+            logger.warning("%.0f MB of disk are free: taking messages", free / 1e6)
         await asyncio.sleep(DISK_EVERY_S)
