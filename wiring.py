@@ -83,7 +83,7 @@ async def make_node(settings: Settings, connection: Connection, started: context
         hub.renew(epoch)
 
     if settings.bus != "memory":
-        bus = _bus(settings.bus, connection, MeasuredHub(hub, metrics), feed, processes, renew, notices.hear)
+        bus = _bus(settings.bus, connection, hub, MeasuredHub(hub, metrics), feed, processes, renew, notices.hear)
         await bus.start()
         started.push_async_callback(bus.close)
         notices.add(bus)
@@ -142,6 +142,7 @@ def _bus(
     url: str | None,
     connection: Connection,
     hub: Hub,
+    measured: MeasuredHub,
     feed: Feed,
     processes: Processes,
     renew: Callable[[str], None],
@@ -149,10 +150,10 @@ def _bus(
 ) -> "Bus | RedisBus":
     if url is None:
         watched = connection.watcher.get_database(connection.database.name)
-        return Bus(watched, Arrivals(watched, hub, feed, renew), processes, heard)
+        return Bus(watched, Arrivals(watched, measured, feed, renew), processes, heard)
     from store.redis_bus import RedisBus  # only who uses it pays for the package
 
-    return RedisBus(url, connection.database, hub, Arrivals(connection.database, hub, feed, renew), processes, heard)
+    return RedisBus(url, connection.database, hub, Arrivals(connection.database, measured, feed, renew), processes, heard)
 
 
 async def _watch_disk(folder: Path, log: Log) -> None:

@@ -33,6 +33,8 @@ async def restore(connection: Connection, archive: Archive, *, force: bool = Fal
     epoch = fresh_epoch()
     counts, meta = _verify(archive, epoch)
     database = connection.watcher.get_database(connection.database.name)  # this client waits as long as a write takes
+    if connection.embedded is not None:  # nobody else has the folder: whoever had it last was killed
+        await database.processes.delete_many({})
     await _check_free(database)
     if not force and not await _is_marked(database):
         for name in HOLDS:
