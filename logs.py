@@ -15,7 +15,7 @@ TEXT = "%(asctime)s %(name)s %(levelname)s %(message)s"
 REPEATED_S = 10.0
 """A warning of the same wording comes at most so often: while MongoDB is away a hundred things fail each second, for one reason."""
 _QUERY = re.compile(r"\?[^\s'\"]*")
-_KNOWN = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "repeated"})
+_KNOWN = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "is_change"})
 
 
 class Json(logging.Formatter):
@@ -45,7 +45,7 @@ class Sparing(logging.Filter):
         self._told: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno != logging.WARNING:
+        if record.levelno != logging.WARNING or getattr(record, "is_change", False):  # of something that went, or came back
             return True
         wording = (record.name, str(record.msg))
         told_s, kept_back = self._told.get(wording, (-REPEATED_S, 0))

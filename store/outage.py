@@ -9,6 +9,9 @@ from collections.abc import Callable
 
 from pymongo.monitoring import TopologyClosedEvent, TopologyDescriptionChangedEvent, TopologyListener, TopologyOpenedEvent
 
+CHANGE = {"is_change": True}
+"""Marks a line in the log that is never held back, however soon it follows one of the same wording."""
+
 
 class Outage:
     """Of one thing, named *what* in the log of *logger*, such as "the log can't be read"."""
@@ -24,7 +27,7 @@ class Outage:
         """*began_s*: when it was asked, by the clock. If others who asked later were served, it is their answer that counts."""
         if self._since_s is None and began_s >= self._worked_s:
             self._since_s = self._clock()
-            self._logger.warning("%s: %s", self._what, type(error).__name__)
+            self._logger.warning("%s: %s", self._what, type(error).__name__, extra=CHANGE)
         else:
             self._logger.debug("%s, still: %s", self._what, type(error).__name__)
 
@@ -59,7 +62,7 @@ class Primary(TopologyListener):
         is_there = event.new_description.has_writable_server()
         if self._was_there and not is_there:
             self._since_s = self._clock()
-            self._logger.warning("MongoDB is away: it has no primary that we can reach")
+            self._logger.warning("MongoDB is away: it has no primary that we can reach", extra=CHANGE)
         elif is_there and self._since_s is not None:
             self._logger.info("MongoDB is back, after %.1f s", self._clock() - self._since_s)
             self._since_s = None

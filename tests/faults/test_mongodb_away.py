@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from store.log import BACKLOG_MESSAGES, DEADLINE_S
+from store.log import BACKLOG_BYTES, DEADLINE_S
 from tests.handlers.four_wires import WIRES, LongPollWire, Refused, SseWire, WebSocketWire
 from tests.handlers.talking import PATIENCE_S, Link, Visitor, ask, eventually, read_answer, request
 from tests.pages.plain import PlainVisitor
@@ -20,6 +20,8 @@ REFUSED_S = DEADLINE_S + 2
 """A publish that waits is looked at once a second."""
 LOCATED_S = 2.5
 """PROTOCOL section 3: what can't be confirmed within 2 s is answered by 503."""
+LONG = 60_000
+"""Characters of a message, so that few of them fill the buffer."""
 RETRIED_S = 6 * PATIENCE_S
 QUIET_SOURCES = {"store.connect", "anywire.feed"}
 """Those that say once that MongoDB is away, and once that it is back."""
@@ -208,8 +210,8 @@ class TestAllGone:
     def test_what_waits_is_bounded(self, server):
         """Beyond it the answer comes at once."""
         visitor = Visitor(server)
-        batch = {"messages": [{"channel": "chat:backlog", "data": number} for number in range(100)]}
-        links = [Link(server.port) for _ in range(BACKLOG_MESSAGES // 100)]
+        batch = {"messages": [{"channel": "chat:backlog", "data": "x" * LONG} for _ in range(100)]}
+        links = [Link(server.port) for _ in range(BACKLOG_BYTES // (100 * LONG) + 1)]
         for link in links:
             link.send(request("POST", "/v1/publish", visitor.headers, data=batch))
         eventually(lambda: (answer := self._one_more(visitor)) and "Too many" in answer.error["message"], DEADLINE_S)
@@ -222,7 +224,7 @@ class TestAllGone:
         """The refusal of a publish, None where it waits."""
         link = Link(visitor.server.port)
         try:
-            link.send(request("POST", "/v1/publish", visitor.headers, data={"channel": "chat:backlog", "data": "one too many"}))
+            link.send(request("POST", "/v1/publish", visitor.headers, data={"channel": "chat:backlog", "data": "x" * LONG}))
             return None if link.silent(0.2) else read_answer(link)
         finally:
             link.close()
