@@ -14,7 +14,7 @@ import tornado.netutil
 from pymongo.errors import PyMongoError
 
 import logs
-from cluster.supervisor import Supervisor, WorkerFailed, command, hold, say_ready
+from cluster.supervisor import Supervisor, WorkerFailed, hold_port, say_ready, worker_command
 from handlers.doors import Doors, tls_context
 from handlers.room import claim
 from handlers.script import Script
@@ -90,7 +90,7 @@ async def supervise(settings: Settings) -> None:
             assert connection.embedded is not None
             ours |= {"mongodb_uri": connection.embedded.uri, "watch_disk": settings.data}
         environment = {**os.environ, **settings.model_copy(update=ours).environment()}
-        supervisor = Supervisor(settings.processes, command(), environment, settings.drain_s)
+        supervisor = Supervisor(settings.processes, worker_command(), environment, settings.drain_s)
         started.push_async_callback(supervisor.stop)
         await supervisor.start()
         loop = asyncio.get_running_loop()
@@ -122,7 +122,7 @@ def _listen(settings: Settings) -> list[socket.socket]:
     """Bound before anything else is started, so that a port in use is said at once. Raises StartError."""
     try:
         if settings.processes > 1:
-            return hold(settings.port, settings.address)
+            return hold_port(settings.port, settings.address)
         return tornado.netutil.bind_sockets(settings.port, settings.address, backlog=BACKLOG, reuse_port=settings.worker_of is not None)
     except OSError as error:
         raise StartError(

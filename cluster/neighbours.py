@@ -54,6 +54,9 @@ class Neighbours:
         for other in self._look():
             other.tell(data)
 
+    def reaches_anybody(self) -> bool:
+        return bool(self._look())
+
     def _look(self) -> list["_Other"]:
         """The others, looked for where the folder has changed, or a connection ended."""
         changed_ns = self._folder.stat().st_mtime_ns

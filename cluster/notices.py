@@ -18,6 +18,9 @@ class Way(Protocol):
 
     def tell(self, notice: bytes) -> None: ...
 
+    def reaches_anybody(self) -> bool:
+        """False where nobody is known to be at its end."""
+
 
 class Notices:
     def __init__(self) -> None:
@@ -28,10 +31,9 @@ class Notices:
         """From now on also by *way*."""
         self._ways.append(way)
 
-    @property
-    def is_telling(self) -> bool:
-        """False where there is no way to anybody else."""
-        return bool(self._ways)
+    def reaches_anybody(self) -> bool:
+        """False where this process is the only one, as far as is known."""
+        return any(way.reaches_anybody() for way in self._ways)
 
     def on(self, kind: type[N], act: Callable[[N], None]) -> None:
         """*act* is called with each notice of this *kind* that another process tells."""

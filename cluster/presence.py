@@ -118,7 +118,7 @@ class Presence:
         known.looked_s = self._clock() + LOOKED_S
         if known.crowd.count < 0:
             self._look(channel, known, self._clock())
-            if self._notices.is_telling:
+            if self._notices.reaches_anybody():
                 await asyncio.sleep(ANSWER_S)
         self._look(channel, known, self._clock())
         return known.crowd

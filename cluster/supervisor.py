@@ -173,7 +173,7 @@ def say_ready(folder: Path, name: bytes) -> None:
         sender.sendto(b"%d %s" % (os.getpid(), name), str(folder / READY))
 
 
-def hold(port: int, address: str) -> list[socket.socket]:
+def hold_port(port: int, address: str) -> list[socket.socket]:
     """Binds *port* without listening on it, so that workers can. Raises OSError where somebody else has it."""
     held: list[socket.socket] = []
     found = socket.getaddrinfo(address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -196,7 +196,8 @@ def hold(port: int, address: str) -> list[socket.socket]:
     return held
 
 
-def command() -> list[str]:
+def worker_command() -> list[str]:
+    """What starts another process of this program; its settings come by the environment."""
     return [sys.executable, os.path.abspath(sys.argv[0])]
 
 

@@ -69,7 +69,6 @@ class Connection(Protocol):
     address: str
     attachment: Attachment
 
-    def follows(self, channel: str) -> bool: ...
     def signal(self, payload: bytes) -> None: ...
     def rename(self, user: User) -> None: ...
     def goaway(self, retry_ms: int) -> None: ...
@@ -166,7 +165,9 @@ class Node:
         key = f"{user or ''} {channel or ''}"
         self.dismissed[key] = loop.time() + DISMISSED_S
         loop.call_later(DISMISSED_S, self._allow, key)
-        found = [one for one in self.connections if user in (None, one.user.id) and (channel is None or one.follows(channel))]
+        found = [
+            one for one in self.connections if user in (None, one.user.id) and (channel is None or channel in one.attachment.subscriptions)
+        ]
         for connection in found:
             connection.dismiss()
         return len(found)

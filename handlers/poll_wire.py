@@ -8,7 +8,7 @@ import time
 from handlers.asked import Asked, seconds, shows_presence
 from handlers.forms import poll_body, sub
 from handlers.node import Node, connection_id
-from handlers.presence import LINGER_POLL_S
+from handlers.presence import LINGER_POLL_S, is_somebody
 from handlers.wire import Located, goaway, hello
 from negotiation.identity import User
 from protocol.codes import ProtocolError
@@ -68,9 +68,6 @@ class PollWire:
         self._signals_bytes += len(payload)
         if self._signals_bytes <= SIGNALS_BYTES:
             self.events.append(payload)
-
-    def follows(self, channel: str) -> bool:
-        return channel in self.attachment.subscriptions
 
     def rename(self, user: User) -> None:
         self.user = user
@@ -139,7 +136,8 @@ class PollWire:
         return poll_body([*first, *messages, *self.events], following, **more)
 
     def on_closed(self) -> None:
-        self._node.presence.note(self.attachment.subscriptions, self.user.id, self.user.name, LINGER_POLL_S)
+        if is_somebody(self.user):
+            self._node.presence.note(self.attachment.subscriptions, self.user.id, self.user.name, LINGER_POLL_S)
         if self.watched:
             self._node.presence.unwatch(self, self.watched)
         self.attachment.close()

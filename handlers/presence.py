@@ -8,6 +8,7 @@ from collections.abc import Callable
 from cluster.presence import Lately
 from handlers.base import Base
 from negotiation.authorize import authorize
+from negotiation.identity import User
 from protocol.hub import Hub
 from protocol.positions import parse_channel
 from protocol.presence import public
@@ -26,10 +27,15 @@ def looker(hub: Hub, clock: Callable[[], float] = time.monotonic) -> Callable[[s
         for subscription in hub.subscriptions(channel):
             wire = subscription.attachment.wire
             user = getattr(wire, "user", None)
-            if user is not None and not user.backend:
+            if user is not None and is_somebody(user):
                 lately[user.id] = (user.name, poll_until_s if wire.transport.endswith("poll") else until_s)
 
     return look
+
+
+def is_somebody(user: User) -> bool:
+    """False for a backend, and for who polls without a cookie, who is somebody else each time."""
+    return bool(user.id) and not user.backend
 
 
 class WhoIsThere(Base):

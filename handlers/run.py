@@ -24,6 +24,7 @@ from negotiation.identity import User
 from protocol.codes import ProtocolError, Unavailable
 from protocol.frames import check_id
 from protocol.progress import MAX_TITLE_CHARS, NewJob
+from protocol.session import Attachment
 from store.jobs import Made
 from store.uploads import Upload
 from tasks.registry import TASKS
@@ -131,8 +132,10 @@ class RunTask(Base):
     def rename(self, user: User) -> None:
         """Nor does this."""
 
-    def follows(self, channel: str) -> bool:
-        return channel == f"job:{self.job}"
+    @property
+    def attachment(self) -> Attachment:
+        assert self.bell is not None, "who is among them has a bell"
+        return self.bell.attachment
 
     def dismiss(self) -> None:
         """The task goes on without its listener."""

@@ -97,9 +97,6 @@ class StreamWire:
 
     # what the node asks for
 
-    def follows(self, channel: str) -> bool:
-        return channel in self.attachment.subscriptions
-
     def rename(self, user: User) -> None:
         self.user = user
         self.control(self.hello())

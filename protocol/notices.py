@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-MAX_NAMED = 1000
-"""Users of one channel whom a process names; with more it says how many."""
+MAX_NAMED = 400
+"""Users of one channel whom a process names; with more it says how many. With the longest names they fit into a notice of 100 KB."""
 
 
 class SignalNotice(msgspec.Struct, tag="signal", array_like=True, frozen=True):

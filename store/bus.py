@@ -14,7 +14,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from store.arrivals import Arrivals
 from store.drivers import settle
-from store.notices import KEPT_S, Notices
+from store.notice_queue import KEPT_S, NoticeQueue
 from store.processes import Processes
 from store.tasks import end
 
@@ -32,8 +32,8 @@ class Bus:
         self._arrivals = arrivals
         self._processes = processes
         self._sent = database.get_collection("notices", write_concern=WriteConcern(1))
-        self._notices = Notices(processes, self._sent.insert_one, heard)
-        self.tell = self._notices.tell
+        self._notices = NoticeQueue(processes, self._sent.insert_one, heard)
+        self.tell, self.reaches_anybody = self._notices.tell, self._notices.reaches_anybody
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -5,7 +5,7 @@ A packet is BSON on one of two channels, which each database has for itself:
 anywire:DATABASE:log      p  the process that publishes
                           n  how many chunks it has published, with this one
                           d  the chunk (store/chunks.py, without k and t); a beat, every second, has none
-anywire:DATABASE:notices  as store/notices.py has them
+anywire:DATABASE:notices  as store/notice_queue.py has them
 
 Redis may lose packets without a word, and isn't asked to keep any. So whatever may be missing is looked for in the log: after a
 hole in the numbers, a silence, a new connection, and every second for as long as the connection is down. That costs a message a
@@ -26,7 +26,7 @@ from protocol.message import Message
 from store.arrivals import Arrivals
 from store.beats import BEAT_S, Beats
 from store.chunks import chunk_document
-from store.notices import Notices
+from store.notice_queue import NoticeQueue
 from store.processes import Processes
 from store.redis_link import LINK_ERRORS, RedisLink, address_of
 from store.tasks import end
@@ -54,8 +54,8 @@ class RedisBus:
         self._processes = processes
         self._log_channel = f"anywire:{database.name}:log"
         self._notices_channel = f"anywire:{database.name}:notices"
-        self._notices = Notices(processes, self._send_notices, heard)
-        self.tell = self._notices.tell
+        self._notices = NoticeQueue(processes, self._send_notices, heard)
+        self.tell, self.reaches_anybody = self._notices.tell, self._notices.reaches_anybody
         hub.committed = self._publish
         self._loop = asyncio.get_running_loop()
         self._beats = Beats(processes.process, self._loop.time)

@@ -1,9 +1,11 @@
 """Fixtures that more than one folder of tests needs: real servers, real browsers."""
 
+import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.handlers.four_wires import Wire
 from tests.running import Server
 
 
@@ -28,3 +30,22 @@ def start_server() -> Iterator[Callable[..., Server]]:
     yield start
     for running in started:
         running.close()
+
+
+@pytest.fixture
+def channel() -> str:
+    return f"chat:{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., Wire]]:
+    """Opens wires: `opened(SseWire, server, "chat:lobby")`."""
+    wires: list[Wire] = []
+
+    def open_wire(kind: type[Wire], *arguments, **options) -> Wire:
+        wires.append(kind(*arguments, **options))
+        return wires[-1]
+
+    yield open_wire
+    for wire in wires:
+        wire.close()

@@ -1,12 +1,10 @@
 """A server of two workers, and what is needed to see which of them a wire has reached."""
 
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.cluster.workers import Workers
-from tests.handlers.four_wires import Wire
 
 
 @pytest.fixture(scope="module")
@@ -15,22 +13,3 @@ def workers() -> Iterator[Workers]:
     yield running
     running.close()
     assert running.tracebacks() == []
-
-
-@pytest.fixture
-def channel() -> str:
-    return f"chat:{secrets.token_hex(6)}"
-
-
-@pytest.fixture
-def opened() -> Iterator[Callable[..., Wire]]:
-    """Opens wires: `opened(SseWire, server, "chat:lobby")`."""
-    wires: list[Wire] = []
-
-    def open_wire(kind: type[Wire], *arguments, **options) -> Wire:
-        wires.append(kind(*arguments, **options))
-        return wires[-1]
-
-    yield open_wire
-    for wire in wires:
-        wire.close()

@@ -139,6 +139,15 @@ def test_the_backend_is_nobody(workers: Workers, channel: str, opened):
     assert who(workers, channel)["count"] == 0
 
 
+def test_who_polls_without_a_cookie_is_nobody(workers: Workers, channel: str, opened):
+    poll = opened(LongPollWire, workers, channel)
+    poll.subscribed()
+    who(workers, channel)
+    with contextlib.suppress(TimeoutError):  # held, answered, and held again
+        poll.until(lambda event: False, 3)
+    assert "" not in [user["id"] for user in who(workers, channel)["users"]]
+
+
 def test_many_are_a_number(workers: Workers, channel: str, opened):
     watching = opened(WebSocketWire, workers, channel, more="presence=1")
     wires = [opened(WebSocketWire, workers, channel) for _ in range(60)]

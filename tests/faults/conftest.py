@@ -1,6 +1,5 @@
-"""A replica set of three for the tests that break it, a small disk to fill, and wires that are closed behind a test."""
+"""A replica set of three for the tests that break it, and a small disk to fill."""
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -27,21 +26,3 @@ def three(proxies) -> Iterator[ReplicaSet]:
         yield running.start()
     finally:
         running.close()
-
-
-@pytest.fixture
-def channel():
-    return f"chat:{secrets.token_hex(6)}"
-
-
-@pytest.fixture
-def opened():
-    wires = []
-
-    def open_wire(kind, *arguments, **options):
-        wires.append(kind(*arguments, **options))
-        return wires[-1]
-
-    yield open_wire
-    for wire in wires:
-        wire.close()

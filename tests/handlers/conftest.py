@@ -10,11 +10,6 @@ from tests.handlers.talking import Visitor, database_uri
 from tests.running import Server
 
 
-@pytest.fixture
-def channel() -> str:
-    return f"chat:{secrets.token_hex(6)}"
-
-
 @pytest.fixture(scope="module")
 def beside(server: Server) -> Iterator[Callable[..., Server]]:
     """Starts servers with settings of the test's own, each with a database of its own in the mongod of `server`: that takes two
@@ -39,20 +34,6 @@ def _tls(server: Server) -> dict[str, object]:
 @pytest.fixture
 def visitor(server: Server) -> Visitor:
     return Visitor(server)
-
-
-@pytest.fixture
-def opened() -> Iterator[Callable[..., Wire]]:
-    """Opens wires: `opened(SseWire, server, "chat:lobby")`."""
-    wires: list[Wire] = []
-
-    def open_wire(kind: type[Wire], *arguments, **options) -> Wire:
-        wires.append(kind(*arguments, **options))
-        return wires[-1]
-
-    yield open_wire
-    for wire in wires:
-        wire.close()
 
 
 @pytest.fixture(params=WIRES, ids=lambda kind: kind.transport)

@@ -12,6 +12,7 @@ import pytest
 
 from handlers.metrics import Metrics
 from tests.handlers.four_wires import LongPollWire, SseWire, WebSocketWire
+from tests.handlers.runs import Stream
 from tests.handlers.talking import Visitor, ask, connect, eventually, request
 from tests.running import Server
 
@@ -93,6 +94,16 @@ def test_connections_hellos_and_subscriptions(pair, channel, opened):
     assert after[f"anywire_connections{label}"] == before[f"anywire_connections{label}"] + 1
     assert after[f"anywire_hellos_total{label}"] == before[f"anywire_hellos_total{label}"] + 1
     assert after["anywire_subscriptions_behind"] == 0
+
+
+def test_a_stream_of_a_task_is_a_connection_too(pair):
+    here, _ = pair
+    rows = b"name\n" + b"".join(b"row %d\n" % number for number in range(30_000))
+    stream = Stream(Visitor(here), "/v1/run/import?stream=true", {"Content-Type": "text/csv"}, rows)
+    stream.until("job")
+    assert figures(here)["anywire_connections_limit"] > 0
+    assert ask(here, "POST", "/v1/disconnect", data={"channel": "chat:nobody"}).json == {"closed": 0}
+    stream.close()
 
 
 def test_who_does_not_read_is_behind(pair, channel):

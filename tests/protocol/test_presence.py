@@ -2,7 +2,10 @@
 
 import json
 
+from negotiation.identity import MAX_NAME_CHARS
+from protocol.notices import MAX_NAMED, HereNotice, encode_notice
 from protocol.presence import MAX_TOLD, STALE_S, Crowd
+from store.notice_queue import NOTICE_BYTES
 
 A, B = b"a", b"b"
 
@@ -96,3 +99,8 @@ def test_the_digest_is_that_of_who_is_there():
     here.say(A, {"u1": "Ann"}, 1)
     here.refresh()
     assert here.digest() != before
+
+
+def test_the_most_that_are_named_fit_into_a_notice():
+    users = {f"u_{number:016d}": "\U0001f600" * MAX_NAME_CHARS for number in range(MAX_NAMED)}
+    assert len(encode_notice(HereNotice(b"p" * 6, f"chat:{'x' * 128}", users, MAX_NAMED))) <= NOTICE_BYTES

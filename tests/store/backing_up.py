@@ -12,13 +12,11 @@ from store.connect import Connection, connect
 from store.counts import Counts
 from store.items import Items
 from store.records import Records
-from store.retention import Retention
 from store.uploads import Uploads
-from tests.store.processes import ANNA, BEN, Process
+from tests.store.processes import ANNA, BEN
+from tests.store.trimming import HOUR_MS, retention
 from tests.store.voting import Polling
 from tests.store.working import office
-
-HOUR_MS = 3_600_000
 
 
 @contextlib.asynccontextmanager
@@ -37,28 +35,15 @@ def uri_of(mongo_uri: str, database: str) -> str:
     return f"{head}/{database}?{query}"
 
 
-def later(process: Process, hours: float, keep_messages: int = 20) -> Retention:
-    """Retention, so many hours from now."""
-    wall_ms = process.writer._wall_ms
-    return Retention(
-        process.database,
-        process.reader,
-        process.writer,
-        keep_messages=keep_messages,
-        keep_days=30,
-        wall_ms=lambda: wall_ms() + int(hours * HOUR_MS),
-    )
-
-
 async def fill(database: Any) -> Polling:
     """Something in every collection, by what writes it in the server: also a channel that was trimmed, and one that was emptied."""
     process = await Polling.make(database)
     epoch = process.reader.epoch
     for first in range(0, 60, 6):
         await process.publish("chat:trimmed", 6, first=first)
-    await later(process, 1).trim("chat:trimmed")
+    await retention(process, now_ms=HOUR_MS).trim("chat:trimmed")
     await process.publish("chat:emptied", 5)
-    await later(process, 31 * 24).trim("chat:emptied")
+    await retention(process, now_ms=31 * 24 * HOUR_MS).trim("chat:emptied")
     # what looks like a position in what a user sent isn't one, nor is it one where a string begins like the rest of an event
     for data in (f'"{epoch}-1"', f'{{"type":"message","position":"{epoch}-2"}}', '"Grüße, 世界"', "1"):
         await process.log.append("chat:x", ANNA, f"id {len(data)}", data.encode())

@@ -13,8 +13,9 @@ from store.backup import backup
 from store.connect import StartError
 from store.meta import check_whole, load_meta
 from store.restore import restore
-from tests.store.backing_up import COLLECTIONS, another, dump, expected, fill, indexes, later, read_events
+from tests.store.backing_up import COLLECTIONS, another, dump, expected, fill, indexes, read_events
 from tests.store.processes import BEN, Follower, Process
+from tests.store.trimming import HOUR_MS, retention
 from tests.store.voting import Page, Polling, check
 from tests.store.working import ONE_DRIVER
 
@@ -113,7 +114,7 @@ async def test_what_was_trimmed_stays_trimmed_and_offsets_go_on(connection, tmp_
     assert (follower.offsets, follower.gaps) == ([6], 0)
     # trimmed on, emptied, and restored once more
     for _ in range(2):
-        await later(fresh, 31 * 24).sweep()
+        await retention(fresh, now_ms=31 * 24 * HOUR_MS).sweep()
     assert await connection.database.log.count_documents({}) == 0
     heads = {"chat:trimmed": 60, "chat:emptied": 6, "chat:x": 12, "board:x": 3, "vote:v": 3}
     await restore(connection, await backed_up(connection, tmp_path / "y"), force=True)

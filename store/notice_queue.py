@@ -29,7 +29,7 @@ KEPT_S = 60
 logger = logging.getLogger("anywire.notices")
 
 
-class Notices:
+class NoticeQueue:
     """The sending and the hearing side, for any kind of bus."""
 
     def __init__(self, processes: Processes, send: Callable[[dict[str, Any]], Awaitable[None]], heard: Callable[[bytes], None]):
@@ -43,7 +43,7 @@ class Notices:
 
     def tell(self, notice: bytes) -> None:
         """Sends *notice* (100 KB at most) to the processes of other hosts, if there are any. May drop it; never blocks or raises."""
-        if not self._processes.others():
+        if not self.reaches_anybody():
             return
         if len(notice) > NOTICE_BYTES:
             logger.debug("a notice of %d bytes is too large: dropped", len(notice))
@@ -54,6 +54,10 @@ class Notices:
             self._bytes -= len(self._waiting.popleft())
         if self._task is None:
             self._task = asyncio.ensure_future(self._send_all())  # begins in the next turn, with all that this one told
+
+    def reaches_anybody(self) -> bool:
+        """Whether other hosts live."""
+        return bool(self._processes.others())
 
     def take(self, document: dict[str, Any]) -> None:
         """Passes on what a document of another host says."""

@@ -5,8 +5,8 @@ import contextlib
 
 import pytest
 
-from store import notices as module
-from store.notices import NOTICE_BYTES, WAITING_BYTES, Notices
+from store import notice_queue as module
+from store.notice_queue import NOTICE_BYTES, WAITING_BYTES, NoticeQueue
 from tests.store.processes import Process
 from tests.store.redis_server import redis  # noqa: F401
 from tests.store.waiting import until
@@ -106,7 +106,7 @@ async def test_one_sending_at_a_time_and_the_oldest_go(io_loop):
         sent.append(document["m"])
         await go.wait()
 
-    notices = Notices(Somebody(), send, lambda notice: None)
+    notices = NoticeQueue(Somebody(), send, lambda notice: None)
     notices.tell(b"first")
     await until(lambda: sent)
     large = WAITING_BYTES // 20
@@ -132,7 +132,7 @@ async def test_a_sending_that_fails_or_hangs_is_given_up(io_loop, monkeypatch):
         if document["m"] == [b"hangs"]:
             await asyncio.sleep(60)
 
-    notices = Notices(Somebody(), send, lambda notice: None)
+    notices = NoticeQueue(Somebody(), send, lambda notice: None)
     for notice in (b"fails", b"hangs", b"arrives"):
         notices.tell(notice)
         await asyncio.sleep(0.02)
